@@ -1,0 +1,33 @@
+/** Loads: one row a layer, one column a logical expert; any non-negative unit. */
+export type Loads = readonly Float64Array[];
+
+export interface PlacementShape {
+  readonly layers: number;
+  readonly experts: number;
+  /** Physical slots over all GPUs. Slot s is on GPU floor(s / (slots / gpus)), node floor(s / (slots / nodes)). */
+  readonly slots: number;
+  readonly gpus: number;
+  readonly nodes: number;
+  /** Expert groups of group-limited routing. */
+  readonly groups: number;
+}
+
+/** Where every replica of every expert sits. */
+export interface Placement {
+  readonly policy: string;
+  readonly shape: PlacementShape;
+  /** [layer][slot] -> logical expert. */
+  readonly physicalToLogical: readonly Int32Array[];
+  /** [layer][expert] -> replica count. */
+  readonly replicaCounts: readonly Int32Array[];
+}
+
+/** Load of every GPU when each replica takes an equal share, and how even that is. */
+export interface PlacementBalance {
+  /** [layer][gpu]. */
+  readonly gpuLoads: readonly Float64Array[];
+  /** mean / max GPU load, a layer; 1 is perfect. */
+  readonly meanOverMax: readonly number[];
+  /** Best mean / max any placement could reach with these slots, a layer. */
+  readonly lowerBound: readonly number[];
+}

@@ -1,0 +1,41 @@
+import type { NoView, SourceLink, ViewFrame } from './common';
+
+export interface MemoryItemView {
+  readonly part: MemoryPartName;
+  readonly group: string;
+  readonly bytes: number;
+  readonly formula: string;
+  /** Config lines that decide the number, most important first. */
+  readonly links: readonly SourceLink[];
+}
+
+export type MemoryPartName = 'weights' | 'gradients' | 'optimizer' | 'activations' | 'kvCache' | 'buffers' | 'workspace';
+
+/** One bar. */
+export interface MemoryClassView {
+  readonly label: string;
+  readonly ranks: string;
+  readonly count: number;
+  readonly example: number;
+  readonly coordinates: { readonly pp: number; readonly tp: number; readonly ep: number; readonly dp: number; readonly cp: number };
+  readonly stages: readonly number[];
+  readonly parts: Readonly<Record<MemoryPartName, number>>;
+  readonly items: readonly MemoryItemView[];
+  readonly allocated: number;
+  readonly reserved: number;
+  readonly total: number;
+  readonly fits?: boolean;
+}
+
+export interface MemoryView extends ViewFrame {
+  readonly task: 'training' | 'serving' | 'model';
+  readonly model: { readonly name: string; readonly parameters: number; readonly activeParameters: number };
+  readonly gpu?: { readonly name: string; readonly capacityBytes: number };
+  readonly worldSize: number;
+  readonly classes: readonly MemoryClassView[];
+  readonly peak: { readonly rank: number; readonly bytes: number; readonly classIndex: number };
+  readonly checkpoint: { readonly elements: number; readonly bytes: number; readonly elementsByDtype: Readonly<Record<string, number>> };
+  readonly kvCache?: { readonly bytesPerToken: number; readonly tokens?: number; readonly maxConcurrency?: number };
+}
+
+export type MemoryAnswer = MemoryView | NoView;

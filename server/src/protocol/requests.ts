@@ -1,0 +1,62 @@
+import type { NoView, SourceLink, ViewParams } from './common';
+import type { MemoryAnswer } from './memory';
+import type { PlacementAnswer, PlacementParams } from './placement';
+import type { TimelineAnswer, TimelineParams } from './timeline';
+
+/** Custom requests, client -> server. */
+export const REQUEST = {
+  memory: 'shardlens/memory',
+  schedule: 'shardlens/schedule',
+  placement: 'shardlens/placement',
+  /** What the file was taken for and where model and cluster come from: the status item. */
+  plan: 'shardlens/plan',
+} as const;
+
+/** Server -> client request: reads a file that an open document names. The client answers only below the workspace and under the size cap. */
+export const READ_FILE_REQUEST = 'shardlens/readFile';
+/** Server -> client: the analysis of a document changed; panels that show it ask again. */
+export const ANALYSIS_CHANGED = 'shardlens/analysisChanged';
+
+export interface ReadFileParams {
+  readonly uri: string;
+}
+export interface ReadFileAnswer {
+  /** Absent: not there, too large, or not below the workspace. */
+  readonly text?: string;
+}
+
+export interface AnalysisChangedParams {
+  readonly uri: string;
+  readonly version: number;
+}
+
+/** One fact of the status item, with the line it comes from where there is one. */
+export interface PlanFact {
+  readonly field: string;
+  readonly label: string;
+  readonly value: string;
+  readonly origin: string;
+  readonly link?: SourceLink;
+}
+
+export interface PlanView {
+  readonly uri: string;
+  readonly version: number;
+  readonly dialect: string;
+  readonly dialectTitle: string;
+  readonly confidence: number;
+  readonly reasons: readonly string[];
+  readonly task: 'training' | 'serving' | 'model';
+  /** One line: `DeepSeek-V3 · 2048 × H800 · 71.2 of 80 GiB`. */
+  readonly summary: string;
+  readonly facts: readonly PlanFact[];
+  readonly missing: readonly string[];
+  readonly choices: { readonly models: readonly string[]; readonly gpus: readonly string[] };
+}
+
+export interface RequestTypes {
+  readonly memory: { readonly params: ViewParams; readonly answer: MemoryAnswer };
+  readonly schedule: { readonly params: TimelineParams; readonly answer: TimelineAnswer };
+  readonly placement: { readonly params: PlacementParams; readonly answer: PlacementAnswer };
+  readonly plan: { readonly params: ViewParams; readonly answer: PlanView | NoView };
+}
