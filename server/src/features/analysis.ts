@@ -1,0 +1,55 @@
+import type { Detection, Dialect, DialectReading, Reference } from '../dialects/dialect';
+import type { Finding, Severity } from '../plan/finding';
+import type { ResolvedPlan } from '../plan/plan';
+import type { ConfigTree, Span } from '../syntax/tree';
+import type { LineIndex } from './lines';
+
+/** What the user set, for one document; every field has a value so that features need no defaults of their own. */
+export interface AnalysisSettings {
+  /** Model preset name or path of a `config.json`, when nothing nearer says it. */
+  readonly model?: string;
+  readonly gpu?: string;
+  readonly nodes?: number;
+  readonly gpus?: number;
+  /** Per rule: another severity, or `off`. */
+  readonly rules: Readonly<Record<string, Severity | 'off'>>;
+  /** Forces a dialect, or `none` to leave the file alone. */
+  readonly dialect?: string;
+}
+
+/** Text of a file below the workspace: `undefined` not asked yet, `null` not there or not readable. */
+export type FileLookup = (uri: string) => string | null | undefined;
+
+export interface AnalysisInput {
+  readonly uri: string;
+  readonly version: number;
+  readonly text: string;
+  readonly languageId?: string;
+  readonly settings: AnalysisSettings;
+  readonly files: FileLookup;
+}
+
+/** Everything known about one version of one document. Built once, shared by every feature. */
+export interface Analysis {
+  readonly uri: string;
+  readonly version: number;
+  readonly text: string;
+  readonly lines: LineIndex;
+  readonly tree: ConfigTree;
+  readonly settings: AnalysisSettings;
+  readonly detection?: Detection;
+  readonly dialect?: Dialect;
+  readonly reading?: DialectReading;
+  readonly resolved?: ResolvedPlan;
+  readonly references: readonly (Reference & { readonly uri: string })[];
+  /** All findings, settings and ignore comments applied, most severe first. */
+  readonly findings: readonly Finding[];
+  /** Files that would be read if the caller had them: fetch, then analyse again. */
+  readonly wanted: readonly string[];
+}
+
+/** A place of the document under analysis. */
+export interface Located {
+  readonly uri: string;
+  readonly span: Span;
+}

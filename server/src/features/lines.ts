@@ -1,0 +1,38 @@
+import type { Position, Range } from 'vscode-languageserver-types';
+import type { Span } from '../syntax/tree';
+
+/** Turns offsets into lines and characters and back; one pass over the text, then logarithmic. */
+export interface LineIndex {
+  readonly positionAt: (offset: number) => Position;
+  readonly offsetAt: (position: Position) => number;
+  readonly rangeOf: (span: Span) => Range;
+}
+
+/** Index of `text`; `\r\n`, `\n` and `\r` end lines as the Language Server Protocol counts them. Out-of-range values are clamped. */
+export function indexLines(text: string): LineIndex {
+  const starts = [0];
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === 13 && text.charCodeAt(at + 1) === 10) continue;
+    if (code === 10 || code === 13) starts.push(at + 1);
+  }
+  const positionAt = (offset: number): Position => {
+    const clamped = Math.max(0, Math.min(offset, text.length));
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((starts[middle] ?? 0) <= clamped) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low, character: clamped - (starts[low] ?? 0) };
+  };
+  const offsetAt = (position: Position): number => {
+    if (position.line < 0) return 0;
+    const start = starts[position.line];
+    if (start === undefined) return text.length;
+    const next = starts[position.line + 1] ?? text.length + 1;
+    return Math.max(start, Math.min(start + position.character, next - 1, text.length));
+  };
+  return { positionAt, offsetAt, rangeOf: (span) => ({ start: positionAt(span.start), end: positionAt(span.end) }) };
+}
