@@ -9,7 +9,8 @@ export interface MemoryItemView {
   readonly links: readonly SourceLink[];
 }
 
-export type MemoryPartName = 'weights' | 'gradients' | 'optimizer' | 'activations' | 'kvCache' | 'buffers' | 'workspace';
+export type MemoryPartName =
+  'weights' | 'gradients' | 'optimizer' | 'activations' | 'kvCache' | 'buffers' | 'workspace';
 
 /** One bar. */
 export interface MemoryClassView {
@@ -17,7 +18,13 @@ export interface MemoryClassView {
   readonly ranks: string;
   readonly count: number;
   readonly example: number;
-  readonly coordinates: { readonly pp: number; readonly tp: number; readonly ep: number; readonly dp: number; readonly cp: number };
+  readonly coordinates: {
+    readonly pp: number;
+    readonly tp: number;
+    readonly ep: number;
+    readonly dp: number;
+    readonly cp: number;
+  };
   readonly stages: readonly number[];
   readonly parts: Readonly<Record<MemoryPartName, number>>;
   readonly items: readonly MemoryItemView[];
@@ -34,7 +41,11 @@ export interface MemoryView extends ViewFrame {
   readonly worldSize: number;
   readonly classes: readonly MemoryClassView[];
   readonly peak: { readonly rank: number; readonly bytes: number; readonly classIndex: number };
-  readonly checkpoint: { readonly elements: number; readonly bytes: number; readonly elementsByDtype: Readonly<Record<string, number>> };
+  readonly checkpoint: {
+    readonly elements: number;
+    readonly bytes: number;
+    readonly elementsByDtype: Readonly<Record<string, number>>;
+  };
   readonly kvCache?: { readonly bytesPerToken: number; readonly tokens?: number; readonly maxConcurrency?: number };
 }
 

@@ -11,7 +11,14 @@ export interface TimelineView extends ViewFrame {
   readonly bidirectional: boolean;
   /** `unit` when durations are relative (F = 1), else `ms`. */
   readonly unit: 'unit' | 'ms';
-  readonly durations: { readonly F: number; readonly B: number; readonly I: number; readonly W: number; readonly FB: number; readonly comm: number };
+  readonly durations: {
+    readonly F: number;
+    readonly B: number;
+    readonly I: number;
+    readonly W: number;
+    readonly FB: number;
+    readonly comm: number;
+  };
   readonly makespan: number;
   readonly idle: readonly number[];
   readonly peakActivations: readonly number[];

@@ -44,7 +44,8 @@ export type ConfigNode = ScalarNode | MapNode | ListNode;
 
 /** A fault of the syntax itself. Parsers never throw; every fault is data with a place. */
 export interface SyntaxIssue {
-  readonly code: 'syntax' | 'duplicate-key' | 'merge-conflict' | 'too-large' | 'too-deep' | 'too-many-aliases' | 'binary';
+  readonly code:
+    'syntax' | 'duplicate-key' | 'merge-conflict' | 'too-large' | 'too-deep' | 'too-many-aliases' | 'binary';
   readonly message: string;
   readonly span: Span;
 }

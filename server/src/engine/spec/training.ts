@@ -54,8 +54,21 @@ export interface BatchSpec {
 }
 
 export type ScheduleKind =
-  | 'gpipe' | '1f1b' | 'interleaved' | 'looped-bfs' | 'zb-h1' | 'zb-h2' | 'zb-v' | 'v-half' | 'v-min'
-  | 'dualpipe' | 'dualpipev' | '1f1b-ep-overlap' | 'interleaved-torch' | 'interleaved-zb-torch' | 'zbv-torch';
+  | 'gpipe'
+  | '1f1b'
+  | 'interleaved'
+  | 'looped-bfs'
+  | 'zb-h1'
+  | 'zb-h2'
+  | 'zb-v'
+  | 'v-half'
+  | 'v-min'
+  | 'dualpipe'
+  | 'dualpipev'
+  | '1f1b-ep-overlap'
+  | 'interleaved-torch'
+  | 'interleaved-zb-torch'
+  | 'zbv-torch';
 
 /** Durations of one stage pass, in the unit the caller chooses. `B` is a full backward, `FB` one overlapped block. */
 export interface Durations {
