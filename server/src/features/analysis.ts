@@ -27,6 +27,8 @@ export interface AnalysisInput {
   readonly languageId?: string;
   readonly settings: AnalysisSettings;
   readonly files: FileLookup;
+  /** Parses a companion file; callers that keep files around pass a remembering one. */
+  readonly parseFile?: (uri: string, text: string) => ConfigTree;
 }
 
 /** Everything known about one version of one document. Built once, shared by every feature. */

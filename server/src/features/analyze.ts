@@ -1,0 +1,127 @@
+import { detectDialect, dialects } from '../dialects/registry';
+import type { Companion, Dialect, Reference } from '../dialects/dialect';
+import type { Finding, Severity } from '../plan/finding';
+import { resolvePlan } from '../plan/resolve';
+import type { ResolvedPlan } from '../plan/plan';
+import { planRules } from '../plan/rules/rules';
+import { parseConfig } from '../syntax/parse';
+import type { ConfigTree } from '../syntax/tree';
+import type { Analysis, AnalysisInput } from './analysis';
+import { completePlan, findWorkspaceDirective, type ReadUri } from './context';
+import { commentDirective, settingsDirective } from './directives';
+import { indexLines } from './lines';
+import { outOfMemory } from './rules/out-of-memory';
+import { fileNameOf, languageOf, resolveBeside } from './uris';
+
+const RANK: Readonly<Record<Severity, number>> = { error: 0, warning: 1, information: 2, hint: 3 };
+const COMPANION_LIMIT = 20;
+
+/** Companion files of one analysis: answers what the caller has, and writes down what it lacks. */
+function companions(input: AnalysisInput): { readonly read: ReadUri; readonly wanted: Set<string> } {
+  const wanted = new Set<string>();
+  const seen = new Map<string, Companion | undefined>();
+  const parse = input.parseFile ?? ((uri: string, text: string): ConfigTree => parseConfig(text, languageOf(uri)));
+  const read: ReadUri = (uri) => {
+    if (uri === input.uri || (!seen.has(uri) && seen.size >= COMPANION_LIMIT)) return undefined;
+    if (!seen.has(uri)) {
+      const text = input.files(uri);
+      if (text === undefined) wanted.add(uri);
+      seen.set(uri, typeof text === 'string' ? { uri, tree: parse(uri, text) } : undefined);
+    }
+    return seen.get(uri);
+  };
+  return { read, wanted };
+}
+
+function syntaxFindings(tree: ConfigTree): Finding[] {
+  return tree.issues.map((issue) => ({
+    rule: `syntax-${issue.code}`.replace('syntax-syntax', 'syntax'),
+    severity: issue.code === 'duplicate-key' ? 'warning' : issue.code === 'too-large' ? 'information' : 'error',
+    message: issue.message,
+    at: { span: issue.span },
+  }));
+}
+
+/** A rule that fails must cost its own finding only: the fault is told as information, and everything else stands. */
+function guarded(id: string, run: () => readonly Finding[]): readonly Finding[] {
+  try {
+    return run();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return [{ rule: 'internal-fault', severity: 'information', message: `The rule ${id} could not be evaluated on this file (${reason}); please report this.` }];
+  }
+}
+
+function ruleFindings(resolved: ResolvedPlan): Finding[] {
+  const context = { plan: resolved.plan, resolved };
+  const shared = planRules.flatMap((rule) => guarded(rule.id, () => rule.check(context)));
+  // A plan that is refused anyway has no memory to speak of.
+  const refused = shared.some(({ severity }) => severity === 'error');
+  return refused ? shared : [...shared, ...guarded(outOfMemory.id, () => outOfMemory.check(context))];
+}
+
+function applySettings(findings: readonly Finding[], settings: AnalysisInput['settings'], ignored: ReadonlySet<string>): Finding[] {
+  if (ignored.has('all')) return [];
+  return findings
+    .flatMap((finding): Finding[] => {
+      const override = settings.rules[finding.rule];
+      if (override === 'off' || ignored.has(finding.rule)) return [];
+      return [override === undefined ? finding : { ...finding, severity: override }];
+    })
+    .map((finding, index) => ({ finding, index }))
+    .sort((a, b) => RANK[a.finding.severity] - RANK[b.finding.severity] || a.index - b.index)
+    .map(({ finding }) => finding);
+}
+
+function located(references: readonly Reference[], uri: string): (Reference & { readonly uri: string })[] {
+  return references.flatMap((reference) => {
+    const target = resolveBeside(uri, reference.target);
+    return target === undefined ? [] : [{ ...reference, uri: target }];
+  });
+}
+
+/** Everything known about one version of one document. Pure: the same input gives the same answer; never throws. */
+export function analyze(input: AnalysisInput): Analysis {
+  const tree = parseConfig(input.text, languageOf(input.uri, input.languageId));
+  const base = { uri: input.uri, version: input.version, text: input.text, lines: indexLines(input.text), tree, settings: input.settings };
+  const { read, wanted } = companions(input);
+  const comment = commentDirective(tree);
+  const workspace = findWorkspaceDirective(input.uri, read);
+  const settings = settingsDirective(input.settings);
+  const forced = comment.dialect ?? workspace.dialect ?? settings.dialect;
+  const detection = forced === 'none' ? undefined : detectDialect(tree, fileNameOf(input.uri), forced);
+  const dialect = detection === undefined ? undefined : dialects.find(({ id }) => id === detection.dialect);
+  // A file that is not ours costs no reads beyond the workspace file and says nothing.
+  if (detection === undefined || dialect === undefined) return { ...base, references: [], findings: [], wanted: [...wanted] };
+  const beside = (path: string): string | undefined => resolveBeside(input.uri, path);
+  return readAs(base, detection, dialect, { input, read, wanted, beside, directives: [comment, workspace, settings] });
+}
+
+interface Reach {
+  readonly input: AnalysisInput;
+  readonly read: ReadUri;
+  readonly wanted: ReadonlySet<string>;
+  readonly beside: (path: string) => string | undefined;
+  readonly directives: readonly ReturnType<typeof commentDirective>[];
+}
+
+function readAs(base: Omit<Analysis, 'references' | 'findings' | 'wanted'>, detection: NonNullable<Analysis['detection']>, dialect: Dialect, reach: Reach): Analysis {
+  const reading = dialect.read(base.tree, (path) => {
+    const uri = reach.beside(path);
+    return uri === undefined ? undefined : reach.read(uri);
+  });
+  const plan = completePlan(reading, reach.directives, { uri: base.uri, read: reach.read, beside: reach.beside });
+  const resolved = resolvePlan(plan);
+  const findings = [...syntaxFindings(base.tree), ...reading.findings, ...ruleFindings(resolved)];
+  const ignored = new Set(reach.directives.flatMap(({ ignore }) => ignore));
+  return {
+    ...base,
+    detection,
+    dialect,
+    reading,
+    resolved,
+    references: located(reading.references, base.uri),
+    findings: applySettings(findings, reach.input.settings, ignored),
+    wanted: [...reach.wanted],
+  };
+}

@@ -1,0 +1,106 @@
+import type { Sourced } from '../plan/plan';
+import type { Comment, ConfigNode, ConfigTree, Span } from '../syntax/tree';
+
+/** What a person told Shardlens about a file: in a comment, in the workspace's `.shardlens.yaml`, or in settings. */
+export interface Directive {
+  readonly model?: Sourced<string>;
+  readonly gpu?: Sourced<string>;
+  readonly nodes?: Sourced<number>;
+  readonly gpus?: Sourced<number>;
+  readonly gpusPerNode?: Sourced<number>;
+  readonly dialect?: string;
+  /** Rules not to report in this file; `all` silences it. */
+  readonly ignore: readonly string[];
+}
+
+const NAMES: Readonly<Record<string, 'model' | 'gpu' | 'nodes' | 'gpus' | 'gpusPerNode' | 'dialect'>> = {
+  model: 'model', gpu: 'gpu', nodes: 'nodes', gpus: 'gpus', gpus_per_node: 'gpusPerNode', gpusPerNode: 'gpusPerNode', 'gpus-per-node': 'gpusPerNode', dialect: 'dialect',
+};
+
+const COMMENT = /^shardlens:\s*(.*)$/;
+const PAIR = /([A-Za-z_-]+)\s*=\s*("[^"]*"|\S+)/g;
+
+function numberOf(text: string): number | undefined {
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+}
+
+interface Draft {
+  -readonly [K in keyof Omit<Directive, 'ignore'>]: Directive[K];
+}
+
+function assign(draft: Draft, key: string, text: string, source: Omit<Sourced<string>, 'value'>): void {
+  const name = NAMES[key];
+  if (name === undefined) return;
+  if (name === 'dialect') draft.dialect ??= text;
+  else if (name === 'model' || name === 'gpu') draft[name] ??= { value: text, ...source };
+  else {
+    const value = numberOf(text);
+    if (value !== undefined) draft[name] ??= { value, ...source };
+  }
+}
+
+function readComment(comment: Comment, text: string, draft: Draft, ignore: string[]): void {
+  const body = COMMENT.exec(comment.text)?.[1];
+  if (body === undefined) return;
+  const ignored = /^ignore(?:\s+(.*))?$/.exec(body);
+  if (ignored !== null) {
+    ignore.push(...(ignored[1]?.split(/[\s,]+/).filter((rule) => rule.length > 0) ?? ['all']));
+    return;
+  }
+  // The comment's text is trimmed, so offsets are found again in the source.
+  const offset = text.indexOf(body, comment.span.start);
+  for (const match of body.matchAll(PAIR)) {
+    const raw = match[2] ?? '';
+    const start = offset + match.index + match[0].length - raw.length;
+    const at = { span: { start, end: start + raw.length } };
+    assign(draft, match[1] ?? '', raw.replaceAll('"', ''), { origin: 'file', at, label: match[1] ?? '', note: 'the shardlens comment' });
+  }
+}
+
+/** Directives of the `# shardlens: …` comments of a document; the first mention of a key wins. */
+export function commentDirective(tree: ConfigTree): Directive {
+  const draft: Draft = {};
+  const ignore: string[] = [];
+  for (const comment of tree.comments) readComment(comment, tree.text, draft, ignore);
+  return { ...draft, ignore };
+}
+
+/** Where the first shardlens comment stands, for commands that change it. */
+export function directiveSpan(tree: ConfigTree): Span | undefined {
+  return tree.comments.find((comment) => COMMENT.test(comment.text))?.span;
+}
+
+/** Directive of the workspace file for one document: the last matching glob wins a key, as in `.gitignore`. */
+export function workspaceDirective(root: ConfigNode | undefined, uri: string, matches: (glob: string) => boolean): Directive {
+  const draft: Draft = {};
+  const ignore: string[] = [];
+  if (root?.kind !== 'map') return { ignore };
+  for (const entry of [...root.entries].reverse()) {
+    if (entry.value.kind !== 'map' || !matches(entry.key)) continue;
+    for (const field of entry.value.entries) {
+      if (field.value.kind === 'list' && field.key === 'ignore') {
+        ignore.push(...field.value.items.flatMap((item) => (item.kind === 'scalar' ? [String(item.value)] : [])));
+      }
+      if (field.value.kind !== 'scalar' || field.value.unresolved || field.value.value === null) continue;
+      const at = { uri, span: field.value.span, keySpan: field.keySpan };
+      assign(draft, field.key, String(field.value.value), { origin: 'companion', at, label: field.key, note: '.shardlens.yaml' });
+    }
+  }
+  return { ...draft, ignore };
+}
+
+/** Directive made of settings. */
+export function settingsDirective(settings: { readonly model?: string; readonly gpu?: string; readonly nodes?: number; readonly gpus?: number; readonly dialect?: string }): Directive {
+  const sourced = <T>(value: T | undefined, label: string): Sourced<T> | undefined =>
+    value === undefined || value === '' ? undefined : { value, origin: 'companion', label, note: 'settings' };
+  const fields = {
+    model: sourced(settings.model, 'shardlens.model'),
+    gpu: sourced(settings.gpu, 'shardlens.gpu'),
+    nodes: sourced(settings.nodes, 'shardlens.nodes'),
+    gpus: sourced(settings.gpus, 'shardlens.gpus'),
+    dialect: settings.dialect === '' ? undefined : settings.dialect,
+  };
+  const known = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Omit<Directive, 'ignore'>;
+  return { ...known, ignore: [] };
+}

@@ -1,0 +1,168 @@
+import type { LayoutSpec } from '../../engine/spec/layout';
+import type { ModelSpec } from '../../engine/model/spec';
+import type { Finding } from '../finding';
+import type { Plan, Sourced } from '../plan';
+import {
+  advice, divisors, finding, megatron, named, nearest, placed, setFixes, sglang, stated,
+  type Enforcement, type PlanRule, type PlanRuleContext,
+} from './rule-context';
+
+type PerDialect = Readonly<Record<string, Enforcement>>;
+
+const HEADS: PerDialect = {
+  megatron: { severity: 'error', source: megatron('megatron/core/transformer/transformer_config.py', 'TransformerConfig.__post_init__') },
+  sglang: { severity: 'error', source: sglang('models/deepseek_v2.py', 'DeepseekV2AttentionMLA.__init__') },
+  shardlens: { severity: 'error' },
+};
+const EXPERTS: PerDialect = {
+  megatron: { severity: 'error', source: megatron('megatron/training/arguments.py', 'validate_args') },
+  sglang: { severity: 'error', source: sglang('layers/moe/fused_moe_triton/layer.py', 'FusedMoE.__init__') },
+  shardlens: { severity: 'error' },
+};
+const LAYERS: PerDialect = {
+  megatron: { severity: 'error', source: megatron('megatron/training/arguments.py', 'validate_args') },
+  // HAI-LLM-like trainers split unevenly by hand, so an uneven split without a list is only worth a word.
+  shardlens: { severity: 'information' },
+};
+
+/** GPUs that share one attention module: TP, or TP / DP under data-parallel attention (SGLang server_args.py, _handle_data_parallelism). */
+export function attentionTensor(layout: LayoutSpec): number {
+  return layout.attentionData > 1 ? layout.tensor / layout.attentionData : layout.tensor;
+}
+
+interface Split {
+  readonly rule: PlanRule;
+  readonly enforcement: Enforcement;
+  readonly size: number;
+  readonly sizeName: string;
+  readonly sizeSource: Sourced<unknown> | undefined;
+  readonly parts: number;
+  readonly partsName: string;
+  readonly partsSource: Sourced<unknown> | undefined;
+  /** The setting whose value is multiplied to make `parts`: 1, or the data degree under DP attention. */
+  readonly scale?: number;
+}
+
+/** One size cut into equal parts: the shared shape of heads over TP, experts over EP and their like. */
+function splitFinding(split: Split): Finding[] {
+  const { size, parts } = split;
+  if (!Number.isInteger(parts) || parts <= 0 || size % parts === 0) return [];
+  const scale = split.scale ?? 1;
+  const near = nearest(parts, divisors(size)).map((value) => value * scale);
+  const message = `${split.sizeName} ${size} cannot be split over ${split.partsName} ${parts}${advice(near)}.`;
+  return [
+    finding(split.rule, split.enforcement, message, {
+      ...placed([
+        { value: split.partsSource, says: split.partsName },
+        { value: split.sizeSource, says: split.sizeName },
+      ]),
+      ...setFixes(split.partsSource, split.partsName, near),
+    }),
+  ];
+}
+
+function withModel(
+  { plan, resolved }: PlanRuleContext,
+  table: PerDialect,
+  body: (model: ModelSpec, layout: LayoutSpec, enforcement: Enforcement, plan: Plan) => Finding[],
+): Finding[] {
+  const enforcement = table[plan.dialect];
+  if (enforcement === undefined || resolved.model === undefined || resolved.layout === undefined) return [];
+  return body(resolved.model, resolved.layout, enforcement, plan);
+}
+
+export const headsNotDivisible: PlanRule = {
+  id: 'heads-not-divisible',
+  title: 'Attention heads do not divide over the tensor-parallel ranks.',
+  severity: 'error',
+  check: (context) =>
+    withModel(context, HEADS, (model, layout, enforcement, plan) => {
+      if (!stated(plan.layout.tensor) || !stated(plan.model.heads)) return [];
+      return splitFinding({
+        rule: headsNotDivisible, enforcement, size: model.heads, sizeName: plan.model.heads.label ?? 'attention heads', sizeSource: plan.model.heads,
+        parts: attentionTensor(layout),
+        partsName: layout.attentionData > 1 ? 'attention tensor parallelism (TP / DP)' : (plan.layout.tensor.label ?? 'tensor parallelism'),
+        partsSource: plan.layout.tensor, scale: layout.attentionData,
+      });
+    }),
+};
+
+export const kvHeadsNotDivisible: PlanRule = {
+  id: 'kv-heads-not-divisible',
+  title: 'Key/value heads neither divide over the tensor-parallel ranks nor are divided by them.',
+  severity: 'error',
+  check: (context) =>
+    withModel(context, HEADS, (model, layout, enforcement, plan) => {
+      if (model.attention === 'mla' || !stated(plan.layout.tensor) || !stated(plan.model.kvHeads)) return [];
+      const parts = attentionTensor(layout);
+      const fits = model.kvHeads >= parts ? model.kvHeads % parts === 0 : parts % model.kvHeads === 0;
+      // Heads that do not divide are the nearer cause, and they have their own finding.
+      if (!Number.isInteger(parts) || fits || model.heads % parts !== 0) return [];
+      const legal = divisors(model.heads).filter((d) => (model.kvHeads >= d ? model.kvHeads % d === 0 : d % model.kvHeads === 0));
+      const near = nearest(parts, legal).map((value) => value * layout.attentionData);
+      const name = plan.model.kvHeads.label ?? 'key/value heads';
+      const message = `${name} ${model.kvHeads} and tensor parallelism ${parts} must divide one another${advice(near)} for ${plan.layout.tensor.label ?? 'tensor parallelism'}.`;
+      return [
+        finding(kvHeadsNotDivisible, enforcement, message, {
+          ...placed([{ value: plan.layout.tensor, says: 'tensor parallelism' }, { value: plan.model.kvHeads, says: name }]),
+          ...setFixes(plan.layout.tensor, 'tensor parallelism', near),
+        }),
+      ];
+    }),
+};
+
+export const expertsNotDivisible: PlanRule = {
+  id: 'experts-not-divisible',
+  title: 'Experts (with redundant ones while serving) do not divide over the expert-parallel ranks.',
+  severity: 'error',
+  check: (context) =>
+    withModel(context, EXPERTS, (model, layout, enforcement, plan) => {
+      const experts = model.experts ?? 0;
+      const { redundant } = context.resolved.experts;
+      if (experts === 0 || layout.expert <= 1 || !stated(plan.layout.expert) || !stated(plan.model.experts)) return [];
+      const slots = experts + redundant;
+      if (slots % layout.expert === 0) return [];
+      if (redundant === 0 || plan.experts.redundant === undefined) {
+        return splitFinding({
+          rule: expertsNotDivisible, enforcement, size: experts, sizeName: plan.model.experts.label ?? 'routed experts', sizeSource: plan.model.experts,
+          parts: layout.expert, partsName: plan.layout.expert.label ?? 'expert parallelism', partsSource: plan.layout.expert,
+        });
+      }
+      const low = redundant - (slots % layout.expert);
+      const near = [low, low + layout.expert].filter((value) => value >= 0);
+      const message =
+        `${experts} experts + ${named('redundant experts', plan.experts.redundant, redundant)} = ${slots} slots cannot be split over ` +
+        `${named('expert parallelism', plan.layout.expert, layout.expert)}${advice(near)}.`;
+      return [
+        finding(expertsNotDivisible, enforcement, message, {
+          ...placed([{ value: plan.experts.redundant, says: 'redundant experts' }, { value: plan.layout.expert, says: 'expert parallelism' }]),
+          ...setFixes(plan.experts.redundant, 'redundant experts', near),
+        }),
+      ];
+    }),
+};
+
+export const layersNotDivisible: PlanRule = {
+  id: 'layers-not-divisible',
+  title: 'Layers do not divide over the pipeline stages and no uneven split is given.',
+  severity: 'error',
+  check: (context) =>
+    withModel(context, LAYERS, (model, layout, enforcement, plan) => {
+      if (layout.stageLayers !== undefined || layout.pipeline <= 1 || !stated(plan.layout.pipeline) || !stated(plan.model.layers)) return [];
+      if (plan.unresolved.some(({ path }) => path.startsWith('layout.') || path === 'model.layers')) return [];
+      const stages = layout.pipeline * layout.virtualPipeline;
+      if (model.layers % stages === 0) return [];
+      const base = Math.floor(model.layers / stages);
+      const extra = model.layers % stages;
+      const near = nearest(layout.pipeline, divisors(model.layers).filter((d) => (model.layers / d) % layout.virtualPipeline === 0));
+      const unevenly = enforcement.severity === 'error' ? advice(near) : `: ${extra} stages take ${base + 1} layers and ${stages - extra} take ${base}, unless stage_layers says otherwise`;
+      const name = layout.virtualPipeline > 1 ? `PP ${layout.pipeline} × ${layout.virtualPipeline} virtual stages = ${stages}` : named('pipeline parallelism', plan.layout.pipeline, stages);
+      const message = `${named('layers', plan.model.layers, model.layers)} do not divide over ${name} stages${unevenly}.`;
+      return [
+        finding(layersNotDivisible, enforcement, message, {
+          ...placed([{ value: plan.layout.pipeline, says: 'pipeline parallelism' }, { value: plan.model.layers, says: 'layers' }]),
+          ...(enforcement.severity === 'error' ? setFixes(plan.layout.pipeline, 'pipeline parallelism', near) : {}),
+        }),
+      ];
+    }),
+};

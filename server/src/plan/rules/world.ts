@@ -1,0 +1,99 @@
+import { smallestWorld, statedWorld } from '../resolve-layout';
+import type { Sourced } from '../plan';
+import { advice, finding, megatron, named, nearestMultiples, placed, setFixes, type Enforcement, type PlanRule } from './rule-context';
+
+/** Who refuses a world that the degrees do not divide. A plan of our own cannot be laid out either. */
+const WORLD: Readonly<Record<string, Enforcement>> = {
+  megatron: { severity: 'error', source: megatron('megatron/training/arguments.py', 'validate_args') },
+  shardlens: { severity: 'error' },
+};
+
+const EXPERT_WORLD: Readonly<Record<string, Enforcement>> = {
+  megatron: { severity: 'error', source: megatron('megatron/core/parallel_state.py', 'initialize_model_parallel') },
+  shardlens: { severity: 'error' },
+};
+
+const BATCH: Readonly<Record<string, Enforcement>> = {
+  megatron: { severity: 'error', source: megatron('megatron/core/num_microbatches_calculator.py', 'ConstantNumMicroBatchesCalculator') },
+  shardlens: { severity: 'error' },
+};
+
+/** The GPU count as it was stated, wherever that was. */
+function worldSource(plan: Parameters<PlanRule['check']>[0]['plan']): Sourced<unknown> | undefined {
+  return plan.layout.worldSize ?? plan.cluster.gpus ?? plan.cluster.nodes;
+}
+
+export const worldNotDivisible: PlanRule = {
+  id: 'world-not-divisible',
+  title: 'The GPU count is not a multiple of tensor × pipeline × context parallelism.',
+  severity: 'error',
+  check: ({ plan, resolved: { layout } }) => {
+    const enforcement = WORLD[plan.dialect];
+    const world = statedWorld(plan);
+    if (enforcement === undefined || world === undefined || layout === undefined || plan.task !== 'training') return [];
+    const model = layout.tensor * layout.pipeline * layout.context;
+    if (world % model === 0) return [];
+    const near = nearestMultiples(world, model);
+    const message = `${world} GPUs do not divide into replicas of TP ${layout.tensor} × PP ${layout.pipeline} × CP ${layout.context} = ${model} GPUs${advice(near)} GPUs.`;
+    const { tensor, pipeline, context } = plan.layout;
+    return [
+      finding(worldNotDivisible, enforcement, message, placed([
+        { value: tensor, says: 'tensor parallelism' },
+        { value: pipeline, says: 'pipeline parallelism' },
+        { value: context, says: 'context parallelism' },
+        { value: worldSource(plan), says: 'the GPU count' },
+      ])),
+    ];
+  },
+};
+
+export const expertWorldNotDivisible: PlanRule = {
+  id: 'expert-world-not-divisible',
+  title: 'The GPU count is not a multiple of expert-tensor × expert × pipeline parallelism.',
+  severity: 'error',
+  check: ({ plan, resolved: { layout } }) => {
+    const enforcement = EXPERT_WORLD[plan.dialect];
+    const world = statedWorld(plan);
+    if (enforcement === undefined || world === undefined || layout === undefined || layout.expert <= 1 || plan.task !== 'training') return [];
+    const group = layout.expertTensor * layout.expert * layout.pipeline;
+    // A world that the dense degrees do not divide is one cause; saying it twice would hide it.
+    if (world % group === 0 || world % (layout.tensor * layout.pipeline * layout.context) !== 0) return [];
+    const smallest = smallestWorld(layout);
+    const hint = plan.layout.expertTensor?.origin === 'default' && layout.expertTensor > 1 ? `, where expert tensor parallelism is TP (${layout.expertTensor}) unless it is set` : '';
+    const message =
+      `EP ${layout.expert} needs groups of ETP ${layout.expertTensor} × EP ${layout.expert} × PP ${layout.pipeline} = ${group} GPUs${hint}, ` +
+      `which do not divide ${world} GPUs; the smallest legal world is ${smallest} GPUs.`;
+    return [
+      finding(expertWorldNotDivisible, enforcement, message, placed([
+        { value: plan.layout.expert, says: 'expert parallelism' },
+        { value: plan.layout.expertTensor, says: 'expert tensor parallelism' },
+        { value: worldSource(plan), says: 'the GPU count' },
+      ])),
+    ];
+  },
+};
+
+export const batchNotDivisible: PlanRule = {
+  id: 'global-batch-not-divisible',
+  title: 'The global batch is not a multiple of microbatch × data parallelism.',
+  severity: 'error',
+  check: ({ plan, resolved: { layout } }) => {
+    const enforcement = BATCH[plan.dialect];
+    const { globalBatch, microBatch } = plan.batch;
+    // Without a stated GPU count the data-parallel size is ours, not the user's, and proves nothing.
+    if (enforcement === undefined || layout === undefined || globalBatch === undefined || microBatch === undefined) return [];
+    if (statedWorld(plan) === undefined && plan.layout.data === undefined) return [];
+    if (layout.worldSize % (layout.tensor * layout.pipeline * layout.context) !== 0) return [];
+    const step = microBatch.value * layout.data;
+    if (!Number.isSafeInteger(step) || step <= 0 || globalBatch.value % step === 0) return [];
+    const near = nearestMultiples(globalBatch.value, step);
+    const message =
+      `${named('global batch', globalBatch, '')} is not a multiple of ${named('microbatch', microBatch, '')} × data parallelism ${layout.data} = ${step}${advice(near)}.`;
+    return [
+      finding(batchNotDivisible, enforcement, message, {
+        ...placed([{ value: globalBatch, says: 'global batch' }, { value: microBatch, says: 'microbatch' }]),
+        ...setFixes(globalBatch, 'global batch', near),
+      }),
+    ];
+  },
+};
