@@ -1,3 +1,5 @@
+import type { MemoryRefusal } from './input';
+
 /** Parts of one rank's device memory, in bytes. `workspace` is library scratch, `buffers` communication and pipeline buffers. */
 export interface MemoryParts {
   readonly weights: number;
@@ -54,6 +56,8 @@ export interface RankClass {
 }
 
 export interface MemoryReport {
+  /** Sizes that no estimate can be made for; `classes` is then empty. */
+  readonly refusals?: readonly MemoryRefusal[];
   readonly classes: readonly RankClass[];
   /** The fullest rank. */
   readonly peak: { readonly rank: number; readonly bytes: number; readonly classIndex: number };

@@ -1,0 +1,301 @@
+import type { InFlight } from '../layout/in-flight';
+import { inFlightSets } from '../layout/in-flight';
+import { expertData } from '../layout/rank-grid';
+import type { StageContent } from '../layout/stages';
+import { chunksPerRank } from '../layout/stages';
+import type { Dims } from './dims';
+import { dimsOf } from './dims';
+import type { TrainingInput } from './input';
+import { MIB, newLedger, num, put } from './ledger';
+import type { Ledger } from './ledger';
+import { droppedModules, megatronLayerSaved, savedWidths } from './megatron-saved';
+import type { StateBytes } from './optimizer-state';
+import { stateBytes } from './optimizer-state';
+import type { MemoryItem } from './report';
+import type { SavedItem } from './saved';
+import { putStates } from './static-state';
+import type { WeightTable } from './weights';
+import { dummyGradients, stageWeights, weightTable } from './weights';
+
+/** Saved tensors of one layer kind, with what recompute leaves of them and what running it backward needs for a moment. */
+interface LayerProfile {
+  readonly kept: readonly SavedItem[];
+  readonly keptBytes: number;
+  /** Saved tensors that recompute brings back while the layer runs backward. */
+  readonly restoredBytes: number;
+  /** Gradients alive inside the layer's backward pass. */
+  readonly transient: number;
+}
+
+/** Per-plan figures that every rank shares. */
+export interface MegatronPlan {
+  readonly input: TrainingInput;
+  readonly d: Dims;
+  readonly table: WeightTable;
+  readonly bytes: StateBytes;
+  readonly dense: LayerProfile;
+  readonly moe: LayerProfile;
+  readonly tail: readonly SavedItem[];
+  readonly tailBytes: number;
+  readonly headTransient: number;
+}
+
+/** Bytes of gradients inside one layer's backward pass: SwiGLU's, or the gathered output gradient; for MoE the permuted token copies. */
+function backwardTransient(d: Dims, moe: boolean): number {
+  const g = (2 * d.T * d.h) / d.sp;
+  const attention = 2 * g;
+  if (moe) return Math.max(attention, 2 * g + 4 * 2 * d.Te * d.h);
+  const wide = (d.gated ? 4 : 2) * d.T * d.f;
+  return Math.max(attention, g + wide, g + 2 * d.T * d.h + 2 * d.T * d.f);
+}
+
+function profile(d: Dims, input: TrainingInput, moe: boolean): LayerProfile {
+  const all = megatronLayerSaved(d, input, moe);
+  const dropped = droppedModules(input, moe);
+  const kept = dropped.size === 0 ? all : all.filter(({ module }) => !dropped.has(module));
+  let total = 0;
+  let keptBytes = 0;
+  for (const item of all) total += item.bytes;
+  for (const item of kept) keptBytes += item.bytes;
+  return { kept, keptBytes, restoredBytes: total - keptBytes, transient: backwardTransient(d, moe) };
+}
+
+/** Final norm, head and loss of one microbatch. Transformer Engine's loss works in place; Megatron's keeps FP32 probabilities. */
+function tailOf(d: Dims, input: TrainingInput): { saved: SavedItem[]; transient: number } {
+  const fields = [
+    'batch.microBatch',
+    'batch.sequenceLength',
+    'model.vocabSize',
+    'layout.tensor',
+    'details.crossEntropy',
+  ];
+  const kind = input.details?.crossEntropy ?? 'fused';
+  const one = (group: string, bytes: number, formula: string): SavedItem => ({
+    module: 'head',
+    group,
+    bytes,
+    formula,
+    fields,
+  });
+  const hidden = (2 * d.T * d.h) / d.sp;
+  const saved = [one('final norm', 2 * hidden + (4 * d.T) / d.sp, `2 × 2 × ${num(d.T)} × ${num(d.h / d.sp)} B`)];
+  if (kind === 'te-fused') saved.push(one('logits', 2 * d.T * d.V, `${num(d.T)} × ${num(d.V)} × 2 B`));
+  else saved.push(one('FP32 logits', 4 * d.T * d.V, `${num(d.T)} × ${num(d.V)} × 4 B`));
+  const gathered = d.sp > 1 ? 4 : 2;
+  const transient = kind === 'te-fused' ? gathered * d.T * d.h : 2 * d.T * d.V;
+  return { saved, transient };
+}
+
+/** Works out everything that does not depend on the rank. */
+export function planMegatron(input: TrainingInput): MegatronPlan {
+  const d = dimsOf(input);
+  const table = weightTable(input.model, input.layout, d.V);
+  const tail = tailOf(d, input);
+  return {
+    input,
+    d,
+    table,
+    bytes: stateBytes(input),
+    dense: profile(d, input, false),
+    moe: profile(d, input, true),
+    tail: tail.saved,
+    tailBytes: tail.saved.reduce((sum, { bytes }) => sum + bytes, 0),
+    headTransient: tail.transient,
+  };
+}
+
+/** How many layers of a chunk run again in backward under full recompute, and what one chunk keeps of them. */
+interface ChunkKept {
+  readonly dense: number;
+  readonly moe: number;
+  /** Layers kept only by their input. */
+  readonly inputsOnly: number;
+}
+
+function chunkKept(input: TrainingInput, stage: StageContent): ChunkKept {
+  const moe = stage.moeLayers + (stage.mtpLayers > 0 && stage.moeLayers > 0 ? stage.mtpLayers : 0);
+  const dense = stage.denseLayers + stage.mtpLayers - (moe - stage.moeLayers);
+  if (input.recompute.granularity !== 'full') return { dense, moe, inputsOnly: 0 };
+  const total = dense + moe;
+  if (input.recompute.method === 'block') {
+    // Block: the first n layers of a chunk run again, the others keep everything.
+    const again = Math.min(total, input.recompute.layers ?? total);
+    const keptMoe = Math.min(moe, total - again);
+    return { dense: total - again - keptMoe, moe: keptMoe, inputsOnly: again };
+  }
+  const group = Math.max(1, input.recompute.layers ?? 1);
+  return { dense: 0, moe: 0, inputsOnly: Math.ceil(total / group) };
+}
+
+function putChunk(ledger: Ledger, plan: MegatronPlan, stage: StageContent, count: number, withTail: boolean): number {
+  const { d, input } = plan;
+  const kept = chunkKept(input, stage);
+  const name = `stage ${num(stage.stage)}`;
+  const before = ledger.items.length;
+  const add = (layers: number, item: SavedItem, kind: string): void => {
+    put(
+      ledger,
+      'activations',
+      `${name} ${kind}: ${item.group}`,
+      layers * count * item.bytes,
+      `${num(count)} in flight × ${num(layers)} layers × ${item.formula}`,
+      [...item.fields, 'pipeline.kind', 'batch.microbatches'],
+    );
+  };
+  if (kept.dense > 0) for (const item of plan.dense.kept) add(kept.dense, item, 'dense');
+  if (kept.moe > 0) for (const item of plan.moe.kept) add(kept.moe, item, 'MoE');
+  if (kept.inputsOnly > 0) {
+    const bytes = (savedWidths(input).wide * d.T * d.h) / d.sp;
+    put(
+      ledger,
+      'activations',
+      `${name}: recompute inputs`,
+      count * kept.inputsOnly * bytes,
+      `${num(count)} in flight × ${num(kept.inputsOnly)} layers × ${num(bytes)} B`,
+      ['recompute.granularity', 'recompute.layers', 'batch.microBatch'],
+    );
+  }
+  if (stage.head && withTail)
+    for (const item of plan.tail)
+      put(
+        ledger,
+        'activations',
+        item.group,
+        count * item.bytes,
+        `${num(count)} in flight × ${item.formula}`,
+        item.fields,
+      );
+  let bytes = 0;
+  for (let index = before; index < ledger.items.length; index += 1) bytes += ledger.items[index]?.bytes ?? 0;
+  return bytes;
+}
+
+/**
+ * Library scratch memory. PyTorch gives the forward and the autograd thread one cuBLAS workspace each (32 MiB on sm_90, or where
+ * CUBLAS_WORKSPACE_CONFIG=:4096:8 is set; 8.125 MiB before; 16 MiB measured on sm_100), Transformer Engine has its own
+ * (32 MiB from sm_90, 4 MiB before), and its grouped GEMM four more of that size, one a stream.
+ */
+function putWorkspace(ledger: Ledger, plan: MegatronPlan, stages: readonly StageContent[]): void {
+  const { input } = plan;
+  const capability = input.cluster?.computeCapability ?? 90;
+  const usual = capability >= 100 ? 16 * MIB : capability >= 90 ? 32 * MIB : 8.125 * MIB;
+  const cublas = input.details?.cublasWorkspaceBytes ?? usual;
+  put(ledger, 'workspace', 'cuBLAS workspaces', 2 * cublas, `2 threads × ${num(cublas)} B`, ['cluster.gpu']);
+  if (input.details?.transformerImpl === 'local' || input.optimizer.stack !== 'megatron') return;
+  const te = capability >= 90 ? 32 * MIB : 4 * MIB;
+  const grouped = input.details?.groupedGemm !== false && stages.some(({ moeLayers }) => moeLayers > 0) ? 4 : 0;
+  put(ledger, 'workspace', 'Transformer Engine workspaces', (1 + grouped) * te, `${num(1 + grouped)} × ${num(te)} B`, [
+    'cluster.gpu',
+    'details.groupedGemm',
+  ]);
+}
+
+/** Items of one pipeline rank at its fullest moment. */
+export function megatronRank(plan: MegatronPlan, rank: number, stages: readonly StageContent[]): readonly MemoryItem[] {
+  const { input, bytes } = plan;
+  const { layout, optimizer } = input;
+  const ledger = newLedger();
+  const dp = layout.data * layout.context;
+  const shards = (replicas: number): { weights: number; gradients: number; optimizer: number } => ({
+    weights: optimizer.zeroStage >= 3 ? replicas : 1,
+    gradients: optimizer.zeroStage >= 2 ? replicas : 1,
+    optimizer: optimizer.zeroStage >= 1 ? replicas : 1,
+  });
+  putStates(
+    ledger,
+    stageWeights(input, plan.table, stages),
+    bytes,
+    shards(dp),
+    shards(expertData(layout)),
+    optimizer.offloadOptimizer,
+  );
+  if (optimizer.gradientAccumulationFusion && input.details?.transformerImpl !== 'local') {
+    put(
+      ledger,
+      'workspace',
+      'dummy weight gradients',
+      dummyGradients(input, plan.table, stages, bytes.weight),
+      'one BF16 tensor a distinct Linear shape',
+      ['optimizer.gradientAccumulationFusion'],
+    );
+  }
+  putWorkspace(ledger, plan, stages);
+  putPeak(ledger, plan, rank, stages);
+  return ledger.items;
+}
+
+/** Adds activations of the heaviest set of live microbatches, at the heaviest moment of a backward pass. */
+function putPeak(ledger: Ledger, plan: MegatronPlan, rank: number, stages: readonly StageContent[]): void {
+  const { input } = plan;
+  const shape = {
+    pipeline: input.layout.pipeline,
+    virtualPipeline: chunksPerRank(input.pipeline.kind, input.layout.virtualPipeline),
+    microbatches: input.batch.microbatches,
+  };
+  let best: Ledger | undefined;
+  let bestBytes = -1;
+  for (const live of inFlightSets(input.pipeline, shape, rank)) {
+    for (const moment of ['head', 'layer'] as const) {
+      const candidate = newLedger();
+      const bytes = putMoment(candidate, plan, stages, live, moment);
+      if (bytes > bestBytes) {
+        best = candidate;
+        bestBytes = bytes;
+      }
+    }
+  }
+  if (best !== undefined) ledger.items.push(...best.items);
+}
+
+/** `head`: the loss of the last microbatch is computed; `layer`: the last layer of a live chunk runs backward. */
+function putMoment(
+  ledger: Ledger,
+  plan: MegatronPlan,
+  stages: readonly StageContent[],
+  live: InFlight,
+  moment: 'head' | 'layer',
+): number {
+  const { d, input } = plan;
+  let bytes = 0;
+  const p2p = (input.layout.pipeline > 1 ? (2 * d.T * d.h) / d.sp : 0) + (d.t > 1 ? (2 * d.T * d.h) / d.t : 0);
+  const last = stages.some(({ head }) => head);
+  stages.forEach((stage, index) => {
+    const count = live[index] ?? 0;
+    if (moment === 'layer' && stage.head) {
+      bytes += putChunk(ledger, plan, stage, 1, false);
+      if (count > 1) bytes += putChunk(ledger, plan, stage, count - 1, true);
+    } else bytes += putChunk(ledger, plan, stage, count, true);
+  });
+  if (moment === 'head') {
+    if (!last) return -1;
+    put(ledger, 'activations', 'loss gradient', plan.headTransient, `${num(plan.headTransient)} B`, [
+      'model.vocabSize',
+      'batch.microBatch',
+    ]);
+    bytes += plan.headTransient;
+  } else {
+    const dense = stages.some(
+      ({ denseLayers, mtpLayers, moeLayers }) => denseLayers > 0 || (mtpLayers > 0 && moeLayers === 0),
+    );
+    const moe = stages.some(({ moeLayers }) => moeLayers > 0);
+    const cost = Math.max(
+      dense ? plan.dense.transient + restored(plan, plan.dense) : 0,
+      moe ? plan.moe.transient + restored(plan, plan.moe) : 0,
+    );
+    put(ledger, 'activations', 'gradients inside one layer', cost, `${num(cost)} B`, [
+      'model.intermediateSize',
+      'batch.microBatch',
+    ]);
+    bytes += cost;
+  }
+  put(ledger, 'buffers', 'pipeline and tensor-parallel buffers', last || d.t > 1 ? p2p : 0, `${num(p2p)} B`, [
+    'layout.pipeline',
+    'layout.tensor',
+  ]);
+  return bytes + (last || d.t > 1 ? p2p : 0);
+}
+
+/** Saved tensors that exist again while one recomputed layer runs backward. */
+function restored(plan: MegatronPlan, layer: LayerProfile): number {
+  return plan.input.recompute.granularity === 'full' ? layer.keptBytes + layer.restoredBytes : layer.restoredBytes;
+}

@@ -1,0 +1,43 @@
+import type { LayoutSpec } from '../spec/layout';
+import type { TrainingStack } from '../spec/training';
+import { MIB } from './ledger';
+
+/** CUDA context with kernels of a training process on an H100 without NCCL, measured (837 MiB). */
+const CONTEXT = 837 * MIB;
+/** NCCL's first communicator of a process and each further one, measured with one rank: a lower bound. */
+const FIRST_COMMUNICATOR = 564 * MIB;
+const NEXT_COMMUNICATOR = 390 * MIB;
+
+/** Groups with more than one member: each opens a communicator. */
+export function communicatorsOf(layout: LayoutSpec): number {
+  const inStage = layout.worldSize / layout.pipeline;
+  const groups = [
+    layout.tensor,
+    layout.pipeline,
+    layout.context,
+    layout.data,
+    layout.expert,
+    inStage / (layout.expert * layout.expertTensor),
+  ];
+  const own = groups.filter((size, index) => size > 1 && (index < 5 || layout.expert > 1)).length;
+  return layout.worldSize > 1 ? Math.max(1, own) : 0;
+}
+
+/** Bytes a rank holds outside the framework's allocator: context and communicators. */
+export function outsideAllocator(layout: LayoutSpec, communicators = communicatorsOf(layout)): number {
+  return CONTEXT + (communicators > 0 ? FIRST_COMMUNICATOR + (communicators - 1) * NEXT_COMMUNICATOR : 0);
+}
+
+/** Median of reserved over allocated peak, measured a stack (152 Megatron ranks on B200, 206 rows on H100). */
+export function reservedFactor(stack: TrainingStack): number {
+  const factors: Readonly<Record<TrainingStack, number>> = {
+    megatron: 1.04,
+    'hai-llm': 1.04,
+    nanotron: 1.04,
+    ddp: 1.06,
+    deepspeed: 1.13,
+    fsdp1: 1.38,
+    fsdp2: 1.24,
+  };
+  return factors[stack];
+}

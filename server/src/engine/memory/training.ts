@@ -1,0 +1,106 @@
+import type { RankRange } from '../layout/rank-grid';
+import { countRanks, formatRanks, rankCoordinates } from '../layout/rank-grid';
+import type { StageContent } from '../layout/stages';
+import { chunksPerRank, stageContents, stageLayers, stagesOfRank } from '../layout/stages';
+import type { TrainingInput } from './input';
+import { refuseTraining } from './input';
+import { partsOf, sumParts } from './ledger';
+import { megatronRank, planMegatron } from './megatron';
+import { outsideAllocator, reservedFactor } from './outside';
+import type { MemoryItem, MemoryReport, RankClass } from './report';
+
+/** Items of one pipeline rank that holds these stages. */
+type RankModel = (rank: number, stages: readonly StageContent[]) => readonly MemoryItem[];
+
+function modelOf(input: TrainingInput): RankModel {
+  const plan = planMegatron(input);
+  return (rank, stages) => megatronRank(plan, rank, stages);
+}
+
+/** A report that holds refusals only. */
+function refused(refusals: NonNullable<MemoryReport['refusals']>): MemoryReport {
+  return { classes: [], peak: { rank: 0, bytes: 0, classIndex: -1 }, refusals };
+}
+
+/** Stages of the whole job, in stage order. */
+export function stagesOf(input: TrainingInput): readonly StageContent[] {
+  const { layout, model, pipeline } = input;
+  const chunks = pipeline.kind === 'dualpipe' ? 1 : chunksPerRank(pipeline.kind, layout.virtualPipeline);
+  const split = input.optimizer.stack === 'fsdp2' ? 'torchtitan' : 'even';
+  return stageContents(model, stageLayers(model.layers, layout.pipeline, chunks, layout.stageLayers, split));
+}
+
+/**
+ * Device memory of every rank class of a training job, in bytes.
+ * Ranks of one pipeline stage are equal, so one class a pipeline rank is computed; classes that hold the same stages
+ * (both ends of DualPipe) are joined. Impossible sizes come back as `refusals` with no classes.
+ */
+export function estimateTraining(input: TrainingInput): MemoryReport {
+  const refusals = refuseTraining(input);
+  if (refusals.length > 0) return refused(refusals);
+  const stages = stagesOf(input);
+  const model = modelOf(input);
+  const perStage = Math.max(1, Math.floor(input.layout.worldSize / input.layout.pipeline));
+  const groups = new Map<string, { ranges: RankRange[]; held: readonly StageContent[]; pp: number }>();
+  for (let pp = 0; pp < input.layout.pipeline; pp += 1) {
+    const held = stagesOfRank(input.pipeline.kind, input.layout, pp)
+      .map((stage) => stages[stage])
+      .filter((stage) => stage !== undefined);
+    const key = held
+      .map(({ stage }) => stage)
+      .sort((a, b) => a - b)
+      .join();
+    const range: RankRange = [pp * perStage, (pp + 1) * perStage - 1];
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { ranges: [range], held, pp });
+    else group.ranges.push(range);
+  }
+  const outside = outsideAllocator(input.layout, input.details?.communicators);
+  const slack = reservedFactor(input.optimizer.stack);
+  const classes = [...groups.values()].map(({ ranges, held, pp }) =>
+    rankClass(input, ranges, held, model(pp, held), slack, outside),
+  );
+  return withPeak(classes);
+}
+
+function rankClass(
+  input: TrainingInput,
+  ranges: readonly RankRange[],
+  held: readonly StageContent[],
+  items: readonly MemoryItem[],
+  slack: number,
+  outside: number,
+): RankClass {
+  const parts = partsOf(items);
+  const allocated = sumParts(parts);
+  const reserved = allocated * slack;
+  const total = reserved + outside;
+  const example = ranges[0]?.[0] ?? 0;
+  const capacity = input.cluster?.memoryBytes;
+  return {
+    ranks: formatRanks(ranges),
+    count: countRanks(ranges),
+    example,
+    coordinates: rankCoordinates(input.layout, example),
+    stages: held.map(({ stage }) => stage),
+    parts,
+    items,
+    allocated,
+    reserved,
+    total,
+    ...(capacity === undefined ? {} : { capacity, fits: total <= capacity }),
+  };
+}
+
+/** Names the fullest class. */
+export function withPeak(classes: readonly RankClass[]): MemoryReport {
+  let classIndex = 0;
+  classes.forEach((entry, index) => {
+    if (entry.total > (classes[classIndex]?.total ?? 0)) classIndex = index;
+  });
+  const top = classes[classIndex];
+  return {
+    classes,
+    peak: { rank: top?.example ?? 0, bytes: top?.total ?? 0, classIndex: top === undefined ? -1 : classIndex },
+  };
+}
