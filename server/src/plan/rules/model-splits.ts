@@ -3,14 +3,28 @@ import type { ModelSpec } from '../../engine/model/spec';
 import type { Finding } from '../finding';
 import type { Plan, Sourced } from '../plan';
 import {
-  advice, divisors, finding, megatron, named, nearest, placed, setFixes, sglang, stated,
-  type Enforcement, type PlanRule, type PlanRuleContext,
+  advice,
+  divisors,
+  finding,
+  megatron,
+  named,
+  nearest,
+  placed,
+  setFixes,
+  sglang,
+  stated,
+  type Enforcement,
+  type PlanRule,
+  type PlanRuleContext,
 } from './rule-context';
 
 type PerDialect = Readonly<Record<string, Enforcement>>;
 
 const HEADS: PerDialect = {
-  megatron: { severity: 'error', source: megatron('megatron/core/transformer/transformer_config.py', 'TransformerConfig.__post_init__') },
+  megatron: {
+    severity: 'error',
+    source: megatron('megatron/core/transformer/transformer_config.py', 'TransformerConfig.__post_init__'),
+  },
   sglang: { severity: 'error', source: sglang('models/deepseek_v2.py', 'DeepseekV2AttentionMLA.__init__') },
   shardlens: { severity: 'error' },
 };
@@ -79,10 +93,18 @@ export const headsNotDivisible: PlanRule = {
     withModel(context, HEADS, (model, layout, enforcement, plan) => {
       if (!stated(plan.layout.tensor) || !stated(plan.model.heads)) return [];
       return splitFinding({
-        rule: headsNotDivisible, enforcement, size: model.heads, sizeName: plan.model.heads.label ?? 'attention heads', sizeSource: plan.model.heads,
+        rule: headsNotDivisible,
+        enforcement,
+        size: model.heads,
+        sizeName: plan.model.heads.label ?? 'attention heads',
+        sizeSource: plan.model.heads,
         parts: attentionTensor(layout),
-        partsName: layout.attentionData > 1 ? 'attention tensor parallelism (TP / DP)' : (plan.layout.tensor.label ?? 'tensor parallelism'),
-        partsSource: plan.layout.tensor, scale: layout.attentionData,
+        partsName:
+          layout.attentionData > 1
+            ? 'attention tensor parallelism (TP / DP)'
+            : (plan.layout.tensor.label ?? 'tensor parallelism'),
+        partsSource: plan.layout.tensor,
+        scale: layout.attentionData,
       });
     }),
 };
@@ -98,13 +120,18 @@ export const kvHeadsNotDivisible: PlanRule = {
       const fits = model.kvHeads >= parts ? model.kvHeads % parts === 0 : parts % model.kvHeads === 0;
       // Heads that do not divide are the nearer cause, and they have their own finding.
       if (!Number.isInteger(parts) || fits || model.heads % parts !== 0) return [];
-      const legal = divisors(model.heads).filter((d) => (model.kvHeads >= d ? model.kvHeads % d === 0 : d % model.kvHeads === 0));
+      const legal = divisors(model.heads).filter((d) =>
+        model.kvHeads >= d ? model.kvHeads % d === 0 : d % model.kvHeads === 0,
+      );
       const near = nearest(parts, legal).map((value) => value * layout.attentionData);
       const name = plan.model.kvHeads.label ?? 'key/value heads';
       const message = `${name} ${model.kvHeads} and tensor parallelism ${parts} must divide one another${advice(near)} for ${plan.layout.tensor.label ?? 'tensor parallelism'}.`;
       return [
         finding(kvHeadsNotDivisible, enforcement, message, {
-          ...placed([{ value: plan.layout.tensor, says: 'tensor parallelism' }, { value: plan.model.kvHeads, says: name }]),
+          ...placed([
+            { value: plan.layout.tensor, says: 'tensor parallelism' },
+            { value: plan.model.kvHeads, says: name },
+          ]),
           ...setFixes(plan.layout.tensor, 'tensor parallelism', near),
         }),
       ];
@@ -124,8 +151,14 @@ export const expertsNotDivisible: PlanRule = {
       if (slots % layout.expert === 0) return [];
       if (redundant === 0 || plan.experts.redundant === undefined) {
         return splitFinding({
-          rule: expertsNotDivisible, enforcement, size: experts, sizeName: plan.model.experts.label ?? 'routed experts', sizeSource: plan.model.experts,
-          parts: layout.expert, partsName: plan.layout.expert.label ?? 'expert parallelism', partsSource: plan.layout.expert,
+          rule: expertsNotDivisible,
+          enforcement,
+          size: experts,
+          sizeName: plan.model.experts.label ?? 'routed experts',
+          sizeSource: plan.model.experts,
+          parts: layout.expert,
+          partsName: plan.layout.expert.label ?? 'expert parallelism',
+          partsSource: plan.layout.expert,
         });
       }
       const low = redundant - (slots % layout.expert);
@@ -135,7 +168,10 @@ export const expertsNotDivisible: PlanRule = {
         `${named('expert parallelism', plan.layout.expert, layout.expert)}${advice(near)}.`;
       return [
         finding(expertsNotDivisible, enforcement, message, {
-          ...placed([{ value: plan.experts.redundant, says: 'redundant experts' }, { value: plan.layout.expert, says: 'expert parallelism' }]),
+          ...placed([
+            { value: plan.experts.redundant, says: 'redundant experts' },
+            { value: plan.layout.expert, says: 'expert parallelism' },
+          ]),
           ...setFixes(plan.experts.redundant, 'redundant experts', near),
         }),
       ];
@@ -148,19 +184,37 @@ export const layersNotDivisible: PlanRule = {
   severity: 'error',
   check: (context) =>
     withModel(context, LAYERS, (model, layout, enforcement, plan) => {
-      if (layout.stageLayers !== undefined || layout.pipeline <= 1 || !stated(plan.layout.pipeline) || !stated(plan.model.layers)) return [];
+      if (
+        layout.stageLayers !== undefined ||
+        layout.pipeline <= 1 ||
+        !stated(plan.layout.pipeline) ||
+        !stated(plan.model.layers)
+      )
+        return [];
       if (plan.unresolved.some(({ path }) => path.startsWith('layout.') || path === 'model.layers')) return [];
       const stages = layout.pipeline * layout.virtualPipeline;
       if (model.layers % stages === 0) return [];
       const base = Math.floor(model.layers / stages);
       const extra = model.layers % stages;
-      const near = nearest(layout.pipeline, divisors(model.layers).filter((d) => (model.layers / d) % layout.virtualPipeline === 0));
-      const unevenly = enforcement.severity === 'error' ? advice(near) : `: ${extra} stages take ${base + 1} layers and ${stages - extra} take ${base}, unless stage_layers says otherwise`;
-      const name = layout.virtualPipeline > 1 ? `PP ${layout.pipeline} × ${layout.virtualPipeline} virtual stages = ${stages}` : named('pipeline parallelism', plan.layout.pipeline, stages);
+      const near = nearest(
+        layout.pipeline,
+        divisors(model.layers).filter((d) => (model.layers / d) % layout.virtualPipeline === 0),
+      );
+      const unevenly =
+        enforcement.severity === 'error'
+          ? advice(near)
+          : `: ${extra} stages take ${base + 1} layers and ${stages - extra} take ${base}, unless stage_layers says otherwise`;
+      const name =
+        layout.virtualPipeline > 1
+          ? `PP ${layout.pipeline} × ${layout.virtualPipeline} virtual stages = ${stages}`
+          : named('pipeline parallelism', plan.layout.pipeline, stages);
       const message = `${named('layers', plan.model.layers, model.layers)} do not divide over ${name} stages${unevenly}.`;
       return [
         finding(layersNotDivisible, enforcement, message, {
-          ...placed([{ value: plan.layout.pipeline, says: 'pipeline parallelism' }, { value: plan.model.layers, says: 'layers' }]),
+          ...placed([
+            { value: plan.layout.pipeline, says: 'pipeline parallelism' },
+            { value: plan.model.layers, says: 'layers' },
+          ]),
           ...(enforcement.severity === 'error' ? setFixes(plan.layout.pipeline, 'pipeline parallelism', near) : {}),
         }),
       ];

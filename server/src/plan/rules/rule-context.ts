@@ -27,9 +27,13 @@ function inDocument(value: Sourced<unknown> | undefined): Place | undefined {
  * Where a finding over several values stands: at the first of them that this document holds.
  * The others become related places, so that both ends of a broken relation can be reached.
  */
-export function placed(values: readonly { readonly value: Sourced<unknown> | undefined; readonly says: string }[]): Pick<Finding, 'at' | 'related'> {
+export function placed(
+  values: readonly { readonly value: Sourced<unknown> | undefined; readonly says: string }[],
+): Pick<Finding, 'at' | 'related'> {
   const first = values.find(({ value }) => inDocument(value) !== undefined);
-  const related = values.flatMap((entry) => (entry !== first && entry.value?.at !== undefined ? [{ at: entry.value.at, message: entry.says }] : []));
+  const related = values.flatMap((entry) =>
+    entry !== first && entry.value?.at !== undefined ? [{ at: entry.value.at, message: entry.says }] : [],
+  );
   const at = inDocument(first?.value);
   return { ...(at === undefined ? {} : { at }), ...(related.length === 0 ? {} : { related }) };
 }
@@ -61,20 +65,24 @@ export function nearestMultiples(value: number, step: number): number[] {
 
 /** `use 4 or 8`; empty when there is nothing to propose. */
 export function advice(values: readonly number[]): string {
-  return values.length === 0 ? '' : `; the nearest legal ${values.length > 1 ? 'values are' : 'value is'} ${values.join(' or ')}`;
+  return values.length === 0
+    ? ''
+    : `; the nearest legal ${values.length > 1 ? 'values are' : 'value is'} ${values.join(' or ')}`;
 }
 
 /** One quick fix a legal value, at the place of `value`; only a fix without an alternative is preferred. */
-export function setFixes(value: Sourced<unknown> | undefined, field: string, candidates: readonly number[]): Pick<Finding, 'fixes'> {
+export function setFixes(
+  value: Sourced<unknown> | undefined,
+  field: string,
+  candidates: readonly number[],
+): Pick<Finding, 'fixes'> {
   const at = inDocument(value);
   if (at === undefined || candidates.length === 0) return {};
-  const fixes = candidates.map(
-    (candidate): Fix => ({
-      title: `Set ${value?.label ?? field} to ${candidate}`,
-      edits: [{ at, newText: String(candidate) }],
-      preferred: candidates.length === 1,
-    }),
-  );
+  const fixes = candidates.map((candidate): Fix => ({
+    title: `Set ${value?.label ?? field} to ${candidate}`,
+    edits: [{ at, newText: String(candidate) }],
+    preferred: candidates.length === 1,
+  }));
   return { fixes };
 }
 
@@ -91,7 +99,13 @@ export function megatron(file: string, fn: string): SourceReference {
 
 /** SGLang source reference at the commit that the rules were read from. */
 export function sglang(file: string, fn: string): SourceReference {
-  return { framework: 'SGLang', repository: 'sgl-project/sglang', file: `python/sglang/srt/${file}`, function: fn, commit: 'eec794bce0' };
+  return {
+    framework: 'SGLang',
+    repository: 'sgl-project/sglang',
+    file: `python/sglang/srt/${file}`,
+    function: fn,
+    commit: 'eec794bce0',
+  };
 }
 
 /** Assembles a finding from its parts. */
@@ -101,5 +115,11 @@ export function finding(
   message: string,
   parts: Pick<Finding, 'at' | 'related' | 'fixes'>,
 ): Finding {
-  return { rule: rule.id, severity: enforcement.severity, message, ...parts, ...(enforcement.source === undefined ? {} : { source: enforcement.source }) };
+  return {
+    rule: rule.id,
+    severity: enforcement.severity,
+    message,
+    ...parts,
+    ...(enforcement.source === undefined ? {} : { source: enforcement.source }),
+  };
 }

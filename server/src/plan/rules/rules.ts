@@ -1,6 +1,7 @@
 import { expertsNotDivisible, headsNotDivisible, kvHeadsNotDivisible, layersNotDivisible } from './model-splits';
 import { scheduleConstraint } from './pipeline';
-import type { PlanRule } from './rule-context';
+import type { Finding } from '../finding';
+import type { PlanRule, PlanRuleContext } from './rule-context';
 import { dataAttentionNotDivisible, expertsAboveTensor, fp8BlockMisaligned, intermediateNotDivisible } from './serving';
 import { batchNotDivisible, expertWorldNotDivisible, worldNotDivisible } from './world';
 
@@ -19,3 +20,22 @@ export const planRules: readonly PlanRule[] = [
   scheduleConstraint,
   batchNotDivisible,
 ];
+
+/**
+ * Findings of all shared rules, one cause once: when a value is refused by several rules, the first in order speaks,
+ * because the others would only repeat that the value cannot stay. `guard` isolates each rule.
+ */
+export function checkPlan(
+  context: PlanRuleContext,
+  guard: (id: string, run: () => readonly Finding[]) => readonly Finding[] = (_id, run) => run(),
+): Finding[] {
+  const refused = new Set<number>();
+  return planRules.flatMap((rule) =>
+    guard(rule.id, () => rule.check(context)).filter(({ at, severity }) => {
+      if (at === undefined || at.uri !== undefined || severity !== 'error') return true;
+      if (refused.has(at.span.start)) return false;
+      refused.add(at.span.start);
+      return true;
+    }),
+  );
+}

@@ -1,6 +1,16 @@
 import { smallestWorld, statedWorld } from '../resolve-layout';
 import type { Sourced } from '../plan';
-import { advice, finding, megatron, named, nearestMultiples, placed, setFixes, type Enforcement, type PlanRule } from './rule-context';
+import {
+  advice,
+  finding,
+  megatron,
+  named,
+  nearestMultiples,
+  placed,
+  setFixes,
+  type Enforcement,
+  type PlanRule,
+} from './rule-context';
 
 /** Who refuses a world that the degrees do not divide. A plan of our own cannot be laid out either. */
 const WORLD: Readonly<Record<string, Enforcement>> = {
@@ -14,7 +24,10 @@ const EXPERT_WORLD: Readonly<Record<string, Enforcement>> = {
 };
 
 const BATCH: Readonly<Record<string, Enforcement>> = {
-  megatron: { severity: 'error', source: megatron('megatron/core/num_microbatches_calculator.py', 'ConstantNumMicroBatchesCalculator') },
+  megatron: {
+    severity: 'error',
+    source: megatron('megatron/core/num_microbatches_calculator.py', 'ConstantNumMicroBatchesCalculator'),
+  },
   shardlens: { severity: 'error' },
 };
 
@@ -37,12 +50,17 @@ export const worldNotDivisible: PlanRule = {
     const message = `${world} GPUs do not divide into replicas of TP ${layout.tensor} × PP ${layout.pipeline} × CP ${layout.context} = ${model} GPUs${advice(near)} GPUs.`;
     const { tensor, pipeline, context } = plan.layout;
     return [
-      finding(worldNotDivisible, enforcement, message, placed([
-        { value: tensor, says: 'tensor parallelism' },
-        { value: pipeline, says: 'pipeline parallelism' },
-        { value: context, says: 'context parallelism' },
-        { value: worldSource(plan), says: 'the GPU count' },
-      ])),
+      finding(
+        worldNotDivisible,
+        enforcement,
+        message,
+        placed([
+          { value: tensor, says: 'tensor parallelism' },
+          { value: pipeline, says: 'pipeline parallelism' },
+          { value: context, says: 'context parallelism' },
+          { value: worldSource(plan), says: 'the GPU count' },
+        ]),
+      ),
     ];
   },
 };
@@ -54,21 +72,36 @@ export const expertWorldNotDivisible: PlanRule = {
   check: ({ plan, resolved: { layout } }) => {
     const enforcement = EXPERT_WORLD[plan.dialect];
     const world = statedWorld(plan);
-    if (enforcement === undefined || world === undefined || layout === undefined || layout.expert <= 1 || plan.task !== 'training') return [];
+    if (
+      enforcement === undefined ||
+      world === undefined ||
+      layout === undefined ||
+      layout.expert <= 1 ||
+      plan.task !== 'training'
+    )
+      return [];
     const group = layout.expertTensor * layout.expert * layout.pipeline;
     // A world that the dense degrees do not divide is one cause; saying it twice would hide it.
     if (world % group === 0 || world % (layout.tensor * layout.pipeline * layout.context) !== 0) return [];
     const smallest = smallestWorld(layout);
-    const hint = plan.layout.expertTensor?.origin === 'default' && layout.expertTensor > 1 ? `, where expert tensor parallelism is TP (${layout.expertTensor}) unless it is set` : '';
+    const hint =
+      plan.layout.expertTensor?.origin === 'default' && layout.expertTensor > 1
+        ? `, where expert tensor parallelism is TP (${layout.expertTensor}) unless it is set`
+        : '';
     const message =
       `EP ${layout.expert} needs groups of ETP ${layout.expertTensor} × EP ${layout.expert} × PP ${layout.pipeline} = ${group} GPUs${hint}, ` +
       `which do not divide ${world} GPUs; the smallest legal world is ${smallest} GPUs.`;
     return [
-      finding(expertWorldNotDivisible, enforcement, message, placed([
-        { value: plan.layout.expert, says: 'expert parallelism' },
-        { value: plan.layout.expertTensor, says: 'expert tensor parallelism' },
-        { value: worldSource(plan), says: 'the GPU count' },
-      ])),
+      finding(
+        expertWorldNotDivisible,
+        enforcement,
+        message,
+        placed([
+          { value: plan.layout.expert, says: 'expert parallelism' },
+          { value: plan.layout.expertTensor, says: 'expert tensor parallelism' },
+          { value: worldSource(plan), says: 'the GPU count' },
+        ]),
+      ),
     ];
   },
 };
@@ -81,17 +114,20 @@ export const batchNotDivisible: PlanRule = {
     const enforcement = BATCH[plan.dialect];
     const { globalBatch, microBatch } = plan.batch;
     // Without a stated GPU count the data-parallel size is ours, not the user's, and proves nothing.
-    if (enforcement === undefined || layout === undefined || globalBatch === undefined || microBatch === undefined) return [];
+    if (enforcement === undefined || layout === undefined || globalBatch === undefined || microBatch === undefined)
+      return [];
     if (statedWorld(plan) === undefined && plan.layout.data === undefined) return [];
     if (layout.worldSize % (layout.tensor * layout.pipeline * layout.context) !== 0) return [];
     const step = microBatch.value * layout.data;
     if (!Number.isSafeInteger(step) || step <= 0 || globalBatch.value % step === 0) return [];
     const near = nearestMultiples(globalBatch.value, step);
-    const message =
-      `${named('global batch', globalBatch, '')} is not a multiple of ${named('microbatch', microBatch, '')} × data parallelism ${layout.data} = ${step}${advice(near)}.`;
+    const message = `${named('global batch', globalBatch, '')} is not a multiple of ${named('microbatch', microBatch, '')} × data parallelism ${layout.data} = ${step}${advice(near)}.`;
     return [
       finding(batchNotDivisible, enforcement, message, {
-        ...placed([{ value: globalBatch, says: 'global batch' }, { value: microBatch, says: 'microbatch' }]),
+        ...placed([
+          { value: globalBatch, says: 'global batch' },
+          { value: microBatch, says: 'microbatch' },
+        ]),
         ...setFixes(globalBatch, 'global batch', near),
       }),
     ];
