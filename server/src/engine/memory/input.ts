@@ -11,7 +11,7 @@ import type { BatchSpec, OptimizerSpec, PipelineSpec, PrecisionSpec, RecomputeSp
 export interface TrainingDetails {
   /** Megatron `--transformer-impl`: fused Transformer Engine modules, or plain PyTorch ones. Default `te`. */
   readonly transformerImpl?: 'te' | 'local';
-  /** Attention that keeps S x S scores (`unfused`) or only the log-sum-exp (`flash`). Default `flash`. */
+  /** Attention that keeps S x S scores (`unfused`) or only the log-sum-exp (`flash`). Default `flash`; `unfused` with Megatron's plain modules. */
   readonly attentionKernel?: 'flash' | 'unfused';
   /** Transformer Engine's in-place loss, Megatron's fused or plain vocab-parallel loss, or torch's. Default by stack. */
   readonly crossEntropy?: 'te-fused' | 'fused' | 'native';
@@ -51,6 +51,10 @@ export interface TrainingDetails {
   readonly overlapComm?: boolean;
   /** Megatron: workspace of one cuBLAS handle in bytes where the environment fixes it. */
   readonly cublasWorkspaceBytes?: number;
+  /** Megatron `--num-distributed-optimizer-instances`: copies of the sharded optimizer state. Default 1. */
+  readonly optimizerInstances?: number;
+  /** Megatron `--wgrad-deferral-limit` of `--defer-embedding-wgrad-compute`: microbatches whose logit gradients wait. Default 0. */
+  readonly deferredHeadGradients?: number;
   /** Communicators a rank opens; each holds device memory outside the allocator. Default counted from the layout. */
   readonly communicators?: number;
 }

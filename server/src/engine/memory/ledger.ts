@@ -5,6 +5,14 @@ export interface Ledger {
   readonly items: MemoryItem[];
 }
 
+/** What a stack's model answers for one rank. */
+export interface RankMemory {
+  /** Items alive at the fullest moment. */
+  readonly items: readonly MemoryItem[];
+  /** Bytes allocated between two steps. */
+  readonly resting: number;
+}
+
 export function newLedger(): Ledger {
   return { items: [] };
 }

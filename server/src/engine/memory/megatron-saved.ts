@@ -38,15 +38,9 @@ function attentionSaved(d: Dims, input: TrainingInput, w: SavedWidths): SavedIte
     saved('layer_input', 'norm statistics', [d.T / d.sp, 8], WIDTH),
   ];
   if (d.mla) {
-    const rank = local && input.layout.tensor > 1 ? 1 : 1;
     if (d.qRank > 0)
       out.push(
-        saved(
-          'mla_down',
-          'query latent and its norm',
-          [d.T, d.qRank * rank, w.wide + w.gemm],
-          [...BATCH, 'model.qLoraRank'],
-        ),
+        saved('mla_down', 'query latent and its norm', [d.T, d.qRank, w.wide + w.gemm], [...BATCH, 'model.qLoraRank']),
       );
     out.push(
       saved(
@@ -75,9 +69,10 @@ function attentionSaved(d: Dims, input: TrainingInput, w: SavedWidths): SavedIte
     }
   }
   out.push(saved('attention', 'attention output', [d.T, d.heads * d.vDim, w.afterAttention], HEADS));
-  if (input.details?.attentionKernel === 'unfused') {
+  const kernel = input.details?.attentionKernel ?? (local ? 'unfused' : 'flash');
+  if (kernel === 'unfused') {
     const scores = d.heads * d.microBatch * d.S * d.S * input.layout.context;
-    const dropout = input.details.attentionDropout === true ? w.wide + 1 : 0;
+    const dropout = input.details?.attentionDropout === true ? w.wide + 1 : 0;
     out.push(saved('core_attn', 'attention scores', [scores, w.wide + dropout], [...HEADS, 'details.attentionKernel']));
   } else out.push(saved('core_attn', 'log-sum-exp', [d.T, d.heads, 4], HEADS));
   if (input.layout.context > 1 && input.details?.contextKeepsOutput !== false) {

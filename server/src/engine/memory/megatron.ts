@@ -11,7 +11,8 @@ import type { Ledger } from './ledger';
 import { droppedModules, megatronLayerSaved, savedWidths } from './megatron-saved';
 import type { StateBytes } from './optimizer-state';
 import { stateBytes } from './optimizer-state';
-import type { MemoryItem } from './report';
+import type { RankMemory } from './ledger';
+import type { StateShards } from './static-state';
 import type { SavedItem } from './saved';
 import { putStates } from './static-state';
 import type { WeightTable } from './weights';
@@ -69,7 +70,7 @@ function tailOf(d: Dims, input: TrainingInput): { saved: SavedItem[]; transient:
     'layout.tensor',
     'details.crossEntropy',
   ];
-  const kind = input.details?.crossEntropy ?? 'fused';
+  const kind = input.details?.crossEntropy ?? 'native';
   const one = (group: string, bytes: number, formula: string): SavedItem => ({
     module: 'head',
     group,
@@ -81,8 +82,11 @@ function tailOf(d: Dims, input: TrainingInput): { saved: SavedItem[]; transient:
   const saved = [one('final norm', 2 * hidden + (4 * d.T) / d.sp, `2 × 2 × ${num(d.T)} × ${num(d.h / d.sp)} B`)];
   if (kind === 'te-fused') saved.push(one('logits', 2 * d.T * d.V, `${num(d.T)} × ${num(d.V)} × 2 B`));
   else saved.push(one('FP32 logits', 4 * d.T * d.V, `${num(d.T)} × ${num(d.V)} × 4 B`));
-  const gathered = d.sp > 1 ? 4 : 2;
-  const transient = kind === 'te-fused' ? gathered * d.T * d.h : 2 * d.T * d.V;
+  // The jitted loss makes the exponentials beside the FP32 logits; the plain one overwrites them.
+  const passing = kind === 'fused' ? 6 : 2;
+  // The head's input gradient is whole on every rank before sequence parallelism scatters it.
+  const scattered = d.sp > 1 ? hidden : 0;
+  const transient = kind === 'te-fused' ? 2 * d.T * d.h + scattered : passing * d.T * d.V;
   return { saved, transient };
 }
 
@@ -190,38 +194,63 @@ function putWorkspace(ledger: Ledger, plan: MegatronPlan, stages: readonly Stage
   ]);
 }
 
-/** Items of one pipeline rank at its fullest moment. */
-export function megatronRank(plan: MegatronPlan, rank: number, stages: readonly StageContent[]): readonly MemoryItem[] {
-  const { input, bytes } = plan;
+/**
+ * Buffers that live as long as the job: the shared gather buffer of sequence parallelism and of unfused attention
+ * (Megatron-LM core/utils.py, GlobalMemoryBuffer), and the received input of every chunk, which the
+ * decoder keeps a reference to (core/transformer/transformer_block.py, set_input_tensor).
+ */
+function putLasting(ledger: Ledger, plan: MegatronPlan, stages: readonly StageContent[]): void {
+  const { d, input } = plan;
+  const received = stages.filter(({ embedding }) => !embedding).length;
+  const hidden = (2 * d.T * d.h) / d.sp;
+  put(
+    ledger,
+    'buffers',
+    'received activations',
+    received * hidden,
+    `${num(received)} chunks × 2 × ${num(d.T)} × ${num(d.h / d.sp)} B`,
+    ['layout.pipeline', 'layout.virtualPipeline', 'batch.microBatch'],
+  );
+  if (input.optimizer.stack !== 'megatron') return;
+  const gather = d.sp > 1 && stages.some(({ head }) => head) ? 2 * d.T * d.h : 0;
+  const scores = unfusedLocal(input) ? 2 * d.heads * d.microBatch * d.S * d.S : 0;
+  put(ledger, 'buffers', 'shared gather buffer', Math.max(gather, scores), `${num(Math.max(gather, scores))} B`, [
+    'layout.sequenceParallel',
+    'details.attentionKernel',
+  ]);
+}
+
+/** Megatron's own attention module, which writes its scores into one buffer for life. */
+function unfusedLocal(input: TrainingInput): boolean {
+  return input.details?.transformerImpl === 'local' && input.details.attentionKernel !== 'flash';
+}
+
+/** Items of one pipeline rank at its fullest moment, and what stays between steps. */
+export function megatronRank(plan: MegatronPlan, rank: number, stages: readonly StageContent[]): RankMemory {
+  const { input, bytes, d } = plan;
   const { layout, optimizer } = input;
   const ledger = newLedger();
   const dp = layout.data * layout.context;
-  const shards = (replicas: number): { weights: number; gradients: number; optimizer: number } => ({
+  const shards = (replicas: number): StateShards => ({
     weights: optimizer.zeroStage >= 3 ? replicas : 1,
     gradients: optimizer.zeroStage >= 2 ? replicas : 1,
-    optimizer: optimizer.zeroStage >= 1 ? replicas : 1,
+    optimizer: optimizer.zeroStage >= 1 ? Math.max(1, replicas / (input.details?.optimizerInstances ?? 1)) : 1,
   });
-  putStates(
-    ledger,
-    stageWeights(input, plan.table, stages),
-    bytes,
-    shards(dp),
-    shards(expertData(layout)),
-    optimizer.offloadOptimizer,
-  );
+  const modules = stageWeights(input, plan.table, stages);
+  putStates(ledger, modules, bytes, shards(dp), shards(expertData(layout)), optimizer.offloadOptimizer);
   if (optimizer.gradientAccumulationFusion && input.details?.transformerImpl !== 'local') {
-    put(
-      ledger,
-      'workspace',
-      'dummy weight gradients',
-      dummyGradients(input, plan.table, stages, bytes.weight),
-      'one BF16 tensor a distinct Linear shape',
-      ['optimizer.gradientAccumulationFusion'],
-    );
+    const dummy = dummyGradients(input, plan.table, stages, bytes.weight);
+    put(ledger, 'workspace', 'dummy weight gradients', dummy, 'one BF16 tensor a distinct Linear shape', [
+      'optimizer.gradientAccumulationFusion',
+    ]);
   }
   putWorkspace(ledger, plan, stages);
+  putLasting(ledger, plan, stages);
+  // Between steps the received inputs still hold their gradients.
+  const received = stages.filter(({ embedding }) => !embedding).length;
+  const resting = ledger.items.reduce((sum, item) => sum + item.bytes, 0) + (received * 2 * d.T * d.h) / d.sp;
   putPeak(ledger, plan, rank, stages);
-  return ledger.items;
+  return { items: ledger.items, resting };
 }
 
 /** Adds activations of the heaviest set of live microbatches, at the heaviest moment of a backward pass. */
@@ -257,7 +286,6 @@ function putMoment(
 ): number {
   const { d, input } = plan;
   let bytes = 0;
-  const p2p = (input.layout.pipeline > 1 ? (2 * d.T * d.h) / d.sp : 0) + (d.t > 1 ? (2 * d.T * d.h) / d.t : 0);
   const last = stages.some(({ head }) => head);
   stages.forEach((stage, index) => {
     const count = live[index] ?? 0;
@@ -268,6 +296,12 @@ function putMoment(
   });
   if (moment === 'head') {
     if (!last) return -1;
+    const waiting = (input.details?.deferredHeadGradients ?? 0) * 2 * (d.T * d.V + (d.T * d.h) / d.sp);
+    put(ledger, 'activations', 'deferred head gradients', waiting, `${num(waiting)} B`, [
+      'details.deferredHeadGradients',
+      'model.vocabSize',
+    ]);
+    bytes += waiting;
     put(ledger, 'activations', 'loss gradient', plan.headTransient, `${num(plan.headTransient)} B`, [
       'model.vocabSize',
       'batch.microBatch',
@@ -288,11 +322,7 @@ function putMoment(
     ]);
     bytes += cost;
   }
-  put(ledger, 'buffers', 'pipeline and tensor-parallel buffers', last || d.t > 1 ? p2p : 0, `${num(p2p)} B`, [
-    'layout.pipeline',
-    'layout.tensor',
-  ]);
-  return bytes + (last || d.t > 1 ? p2p : 0);
+  return bytes;
 }
 
 /** Saved tensors that exist again while one recomputed layer runs backward. */

@@ -10,6 +10,10 @@ export interface StateBytes {
   readonly gradient: number;
   readonly master: number;
   readonly moments: number;
+  /** Moments of embeddings and the head, which Muon leaves to Adam. */
+  readonly tableMoments: number;
+  /** Gradients copied to the master weights' format at the step (FP16 training). */
+  readonly mainGradient: number;
 }
 
 function bytesOf(dtype: keyof typeof DTYPE_BITS): number {
@@ -47,6 +51,8 @@ export function stateBytes(input: TrainingInput): StateBytes {
     gradient: bytesOf(precision.gradients),
     master: precision.masterWeights === 'none' ? 0 : bytesOf(precision.masterWeights),
     moments,
+    tableMoments: optimizer.kind === 'muon' ? m + v : moments,
+    mainGradient: precision.weights === 'F16' && optimizer.stack === 'megatron' ? 4 : 0,
   };
 }
 

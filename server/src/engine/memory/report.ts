@@ -47,6 +47,8 @@ export interface RankClass {
   readonly items: readonly MemoryItem[];
   /** What the framework's caching allocator reports as peak allocated. */
   readonly allocated: number;
+  /** Allocated between two training steps: states and buffers without activations. */
+  readonly resting?: number;
   /** `allocated` with allocator slack. */
   readonly reserved: number;
   /** `reserved` with context and communication buffers outside the allocator. */

@@ -44,13 +44,17 @@ export function putStates(
       ['precision.gradients', ...module.fields],
     );
     if (offloadOptimizer) continue;
-    const state = bytes.master + bytes.moments;
+    // A layer-wise optimizer (Muon) gives whole tensors to ranks; the rank that owns a table holds all of its state.
+    const table = module.fields.includes('model.vocabSize');
+    const moments = table ? bytes.tableMoments : bytes.moments;
+    const shards = table && bytes.tableMoments !== bytes.moments ? 1 : cut.optimizer;
+    const state = bytes.master + bytes.mainGradient + moments;
     put(
       ledger,
       'optimizer',
       module.module,
-      (module.elements * state) / cut.optimizer,
-      `${count} × (${num(bytes.master)} + ${num(bytes.moments)}) B${over(cut.optimizer)}`,
+      (module.elements * state) / shards,
+      `${count} × (${num(bytes.master + bytes.mainGradient)} + ${num(moments)}) B${over(shards)}`,
       ['optimizer.zeroStage', 'layout.data', ...module.fields],
     );
   }

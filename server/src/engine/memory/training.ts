@@ -4,13 +4,14 @@ import type { StageContent } from '../layout/stages';
 import { chunksPerRank, stageContents, stageLayers, stagesOfRank } from '../layout/stages';
 import type { TrainingInput } from './input';
 import { refuseTraining } from './input';
+import type { RankMemory } from './ledger';
 import { partsOf, sumParts } from './ledger';
 import { megatronRank, planMegatron } from './megatron';
 import { outsideAllocator, reservedFactor } from './outside';
-import type { MemoryItem, MemoryReport, RankClass } from './report';
+import type { MemoryReport, RankClass } from './report';
 
-/** Items of one pipeline rank that holds these stages. */
-type RankModel = (rank: number, stages: readonly StageContent[]) => readonly MemoryItem[];
+/** Memory of one pipeline rank that holds these stages. */
+type RankModel = (rank: number, stages: readonly StageContent[]) => RankMemory;
 
 function modelOf(input: TrainingInput): RankModel {
   const plan = planMegatron(input);
@@ -67,11 +68,11 @@ function rankClass(
   input: TrainingInput,
   ranges: readonly RankRange[],
   held: readonly StageContent[],
-  items: readonly MemoryItem[],
+  memory: RankMemory,
   slack: number,
   outside: number,
 ): RankClass {
-  const parts = partsOf(items);
+  const parts = partsOf(memory.items);
   const allocated = sumParts(parts);
   const reserved = allocated * slack;
   const total = reserved + outside;
@@ -84,8 +85,9 @@ function rankClass(
     coordinates: rankCoordinates(input.layout, example),
     stages: held.map(({ stage }) => stage),
     parts,
-    items,
+    items: memory.items,
     allocated,
+    resting: memory.resting,
     reserved,
     total,
     ...(capacity === undefined ? {} : { capacity, fits: total <= capacity }),
