@@ -40,13 +40,18 @@ function attentionSaved(d: Dims, input: TrainingInput, w: SavedWidths): SavedIte
   if (d.mla) {
     if (d.qRank > 0)
       out.push(
-        saved('mla_down', 'query latent and its norm', [d.T, d.qRank, w.wide + w.gemm], [...BATCH, 'model.qLoraRank']),
+        saved(
+          'mla_down',
+          'query latent and its norm',
+          [d.T / d.sp, d.qRank, w.wide + w.gemm],
+          [...BATCH, 'model.qLoraRank'],
+        ),
       );
     out.push(
       saved(
         'mla_down',
         'KV latent, rope key and latent norm',
-        [d.T, (d.kvRank + d.rope) * w.wide + d.kvRank * w.gemm],
+        [d.T / d.sp, (d.kvRank + d.rope) * w.wide + d.kvRank * w.gemm],
         [...BATCH, 'model.kvLoraRank'],
       ),
       saved('mla_up_proj', 'expanded query and key', [d.T, 2 * d.heads * d.qkDim, w.wide], HEADS),
@@ -61,6 +66,11 @@ function attentionSaved(d: Dims, input: TrainingInput, w: SavedWidths): SavedIte
         [...HEADS, 'model.kvHeads'],
       ),
     );
+    if (input.model.qkNorm !== 'none') {
+      out.push(
+        saved('attention', 'query and key before their norms', [d.T, (d.heads + d.kvHeads) * d.headDim, w.wide], HEADS),
+      );
+    }
     if (!fusedRope && input.details?.positions !== 'learned') {
       out.push(
         saved('attention', 'rotated query and key', [d.T, (d.heads + d.kvHeads) * d.headDim, w.wide], HEADS),

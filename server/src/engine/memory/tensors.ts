@@ -33,7 +33,8 @@ function vector(group: string, rows: number, cut: CutRule = 'none', more: Partia
 }
 
 /** Weights of one attention block, with its input norm. Shapes after the Hugging Face implementations of each family. */
-export function attentionTensors(model: ModelSpec): TensorGroup[] {
+export function attentionTensors(model: ModelSpec, cutLatents = false): TensorGroup[] {
+  const latent: CutRule = cutLatents ? 'column' : 'none';
   const { hiddenSize: h, heads, kvHeads, headDim } = model;
   const out: TensorGroup[] = [];
   if (model.attention === 'mla') {
@@ -44,13 +45,13 @@ export function attentionTensors(model: ModelSpec): TensorGroup[] {
     if ((model.qLoraRank ?? 0) > 0) {
       const q = model.qLoraRank ?? 0;
       out.push(
-        linear('query down-projection', q, h, 'none'),
+        linear('query down-projection', q, h, latent),
         vector('query latent norm', q),
         linear('query up-projection', heads * (nope + rope), q, 'column'),
       );
     } else out.push(linear('query projection', heads * (nope + rope), h, 'column'));
     out.push(
-      linear('KV down-projection', rank + rope, h, 'none'),
+      linear('KV down-projection', rank + rope, h, latent),
       vector('KV latent norm', rank),
       linear('KV up-projection', heads * (nope + value), rank, 'column'),
       linear('attention output', h, heads * value, 'row'),

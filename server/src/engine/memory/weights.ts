@@ -43,9 +43,10 @@ function moduleOf(model: ModelSpec, degrees: Degrees, module: string, tensors: r
   return { module, expert: tensors.some((tensor) => tensor.expert), elements, low, tensors };
 }
 
-/** Splits the weights of the model by module and layer kind. `vocabRows` are the padded rows one rank holds. */
-export function weightTable(model: ModelSpec, degrees: Degrees, vocabRows: number): WeightTable {
-  const attention = moduleOf(model, degrees, 'attention and norms', attentionTensors(model));
+/** Splits the weights of the model by module and layer kind. `vocabRows` are the padded rows one rank holds; `cutLatents`
+ * says that the MLA down-projections are cut too, as Megatron's plain modules do (Transformer Engine copies them). */
+export function weightTable(model: ModelSpec, degrees: Degrees, vocabRows: number, cutLatents = false): WeightTable {
+  const attention = moduleOf(model, degrees, 'attention and norms', attentionTensors(model, cutLatents));
   const dense = [attention, moduleOf(model, degrees, 'feed-forward', feedForwardTensors(model, false))];
   const moe = [attention];
   if ((model.experts ?? 0) > 0) {
