@@ -1,0 +1,75 @@
+import { parseTree, printParseErrorCode, visit, type Node, type ParseError } from 'jsonc-parser';
+import { exactNumber, scalar } from './scalars';
+import type { Comment, ConfigNode, ConfigTree, Entry, SyntaxIssue } from './tree';
+
+/** Python's json module reads NaN and Infinity; they are put in quotes of the same length, so that places stay. */
+function maskNonFinite(text: string): string {
+  if (!/NaN|Infinity/.test(text)) return text;
+  return text.replace(/"(?:[^"\\\n]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (match) => (match.startsWith('"') ? match : `"${' '.repeat(match.length - 2)}"`));
+}
+
+/** By the name that jsonc-parser prints for its error code. */
+const MESSAGES: Readonly<Record<string, string>> = {
+  InvalidSymbol: 'This is not a JSON value',
+  InvalidNumberFormat: 'This is not a JSON number',
+  PropertyNameExpected: 'A property name in quotes is expected',
+  ValueExpected: 'A value is expected',
+  ColonExpected: 'A colon is expected',
+  CommaExpected: 'A comma is expected',
+  CloseBraceExpected: 'A closing brace is expected',
+  CloseBracketExpected: 'A closing bracket is expected',
+  EndOfFileExpected: 'The document should end here',
+  UnexpectedEndOfString: 'A string is not closed',
+};
+
+function convertObject(node: Node, text: string, issues: SyntaxIssue[]): ConfigNode {
+  const span = { start: node.offset, end: node.offset + node.length };
+  const entries = new Map<string, Entry>();
+  for (const property of node.children ?? []) {
+    const [keyNode, valueNode] = property.children ?? [];
+    if (keyNode === undefined) continue;
+    const key = String(keyNode.value);
+    const keySpan = { start: keyNode.offset, end: keyNode.offset + keyNode.length };
+    const missing = { start: keySpan.end, end: keySpan.end };
+    if (entries.has(key)) {
+      issues.push({ code: 'duplicate-key', message: `The key ${key} stands twice in this object; the last one counts.`, span: keySpan });
+      entries.delete(key);
+    }
+    entries.set(key, { key, keySpan, value: valueNode === undefined ? scalar(null, '', missing) : convert(valueNode, text, issues) });
+  }
+  return { kind: 'map', span, entries: [...entries.values()] };
+}
+
+function convert(node: Node, text: string, issues: SyntaxIssue[]): ConfigNode {
+  const span = { start: node.offset, end: node.offset + node.length };
+  if (node.type === 'object') return convertObject(node, text, issues);
+  if (node.type === 'array') return { kind: 'list', span, items: (node.children ?? []).map((child) => convert(child, text, issues)) };
+  const raw = text.slice(span.start, span.end);
+  const value: unknown = node.value;
+  if (typeof value === 'number') return scalar(exactNumber(value, raw), raw, span);
+  if (typeof value === 'boolean' || value === null) return scalar(value, raw, span);
+  // A masked NaN or Infinity is no string of the file: its source text is what it says.
+  return scalar(raw.startsWith('"') ? String(value) : raw, raw, span);
+}
+
+/** Parses JSON with comments and trailing commas; what Python's reader takes is no fault here. */
+export function parseJson(text: string): ConfigTree {
+  const masked = maskNonFinite(text);
+  const errors: ParseError[] = [];
+  const options = { allowTrailingComma: true, disallowComments: false, allowEmptyContent: true };
+  const root = parseTree(masked, errors, options);
+  const issues: SyntaxIssue[] = errors.map(({ error, offset, length }) => ({
+    code: 'syntax',
+    message: `${MESSAGES[printParseErrorCode(error)] ?? printParseErrorCode(error)}.`,
+    span: { start: offset, end: offset + Math.max(1, length) },
+  }));
+  const comments: Comment[] = [];
+  if (text.includes('//') || text.includes('/*')) {
+    const onComment = (offset: number, length: number): void => {
+      const body = text.slice(offset, offset + length).replace(/^\/[/*]+|\*\/$/g, '');
+      comments.push({ text: body.trim(), span: { start: offset, end: offset + length } });
+    };
+    visit(masked, { onComment }, options);
+  }
+  return { language: 'json', text, documents: root === undefined ? [] : [convert(root, text, issues)], comments, issues };
+}
