@@ -1,5 +1,6 @@
 import type { Finding } from '../plan/finding';
-import type { Plan, Place } from '../plan/plan';
+import type { ModelSpec } from '../engine/model/spec';
+import type { Plan, Place, Planned } from '../plan/plan';
 import type { ConfigTree } from '../syntax/tree';
 
 /** What a file could be, with the evidence. Names alone never suffice. */
@@ -27,8 +28,19 @@ export interface Reference {
   readonly kind: 'model-config' | 'quantization' | 'placement' | 'config';
 }
 
+/** What is known once model and cluster are filled in: many defaults of a framework hang on them. */
+export interface Known {
+  /** Device memory of one GPU, in bytes. */
+  readonly memoryBytes?: number;
+  /** CUDA compute capability x 10. */
+  readonly computeCapability?: number;
+  readonly model: Planned<ModelSpec>;
+}
+
 export interface DialectReading {
   readonly plan: Plan;
+  /** Fills the defaults that the framework takes from the device or the model; never changes a value that the file states. */
+  readonly complete?: (plan: Plan, known: Known) => Plan;
   /** Findings only this dialect can give (spelling, unknown keys, its own checks). */
   readonly findings: readonly Finding[];
   readonly references: readonly Reference[];

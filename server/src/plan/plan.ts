@@ -1,3 +1,4 @@
+import type { TrainingDetails } from '../engine/memory/input';
 import type { ModelSpec } from '../engine/model/spec';
 import type { ClusterSpec } from '../engine/spec/cluster';
 import type { LayoutSpec } from '../engine/spec/layout';
@@ -57,6 +58,8 @@ export interface Plan {
   readonly serving: Planned<ServingSpec>;
   readonly experts: Planned<ExpertsSpec>;
   readonly unresolved: readonly Unresolved[];
+  /** Facts that only one framework's memory depends on, as far as the file decides them. */
+  readonly details?: TrainingDetails;
 }
 
 /** A plan with every field filled that can be: what the engine computes on, and what was taken for granted. */

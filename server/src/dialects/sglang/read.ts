@@ -1,0 +1,146 @@
+import type { DialectReading, ReadCompanion, Reference } from '../dialect';
+import type { ModelSpec } from '../../engine/model/spec';
+import type { Plan, Planned } from '../../plan/plan';
+import type { ConfigTree, MapNode } from '../../syntax/tree';
+import { remark } from '../common/findings';
+import { placeOf, rootMap } from '../common/nodes';
+import { derived, present, written } from '../common/sourced';
+import { readArguments, type SglangArguments } from './arguments';
+import { completeSglang } from './defaults';
+import { DIFFUSION } from './detect';
+import { readExperts } from './experts';
+import { hiddenDegrees, readCluster, readDegrees, readLayout } from './layout';
+import { readQuantization, readServing } from './serving';
+import { spellingFindings } from './spelling';
+
+const NOTHING: Plan = {
+  dialect: 'sglang',
+  task: 'serving',
+  model: {},
+  quantization: {},
+  cluster: {},
+  layout: {},
+  precision: {},
+  optimizer: {},
+  recompute: {},
+  batch: {},
+  pipeline: {},
+  serving: {},
+  experts: {},
+  unresolved: [],
+};
+
+function isLocal(path: string): boolean {
+  return /^(\.{0,2}\/|~\/|[A-Za-z]:[\\/])/.test(path);
+}
+
+/** The model: a repository id as it stands; of a local folder the name of the folder, with its config.json as reference. */
+function readModel(
+  args: SglangArguments,
+  read: ReadCompanion,
+): { readonly model: Planned<ModelSpec>; readonly references: readonly Reference[] } {
+  const entry = args.entry('model-path');
+  const path = args.text('model-path');
+  if (entry === undefined || path === undefined || path.length === 0) return { model: {}, references: [] };
+  const config = `${path.replace(/\/+$/, '')}/config.json`;
+  // SGLang asks the file system before the hub, so `org/model` below this file is a folder too.
+  const local = isLocal(path) || read(config) !== undefined;
+  const name = isLocal(path)
+    ? (path
+        .split('/')
+        .filter((part) => part.length > 0 && part !== '.' && part !== '..')
+        .at(-1) ?? path)
+    : path;
+  const references: Reference[] = local ? [{ at: placeOf(entry), target: config, kind: 'model-config' }] : [];
+  return {
+    model: { name: name === path ? written(path, entry) : derived(name, 'the folder of model-path', entry) },
+    references,
+  };
+}
+
+/** Other files that arguments name. */
+function otherFiles(args: SglangArguments): Reference[] {
+  const kinds = [
+    ['quantization-param-path', 'quantization'],
+    ['deepep-config', 'config'],
+    ['lmcache-config-file', 'config'],
+    ['flexkv-config-file', 'config'],
+    ['pdmux-config-path', 'config'],
+  ] as const;
+  const files = kinds.flatMap(([flag, kind]): Reference[] => {
+    const entry = args.entry(flag);
+    const target = args.text(flag);
+    return entry === undefined || target === undefined || target.trimStart().startsWith('{')
+      ? []
+      : [{ at: placeOf(entry), target, kind }];
+  });
+  const entry = args.entry('speculative-draft-model-path');
+  const draft = args.text('speculative-draft-model-path');
+  if (entry !== undefined && draft !== undefined && isLocal(draft))
+    files.push({ at: placeOf(entry), target: `${draft.replace(/\/+$/, '')}/config.json`, kind: 'config' });
+  return files;
+}
+
+/** SGLang's diffusion server has arguments of its own; only the degrees mean the same. */
+function readDiffusion(root: MapNode): DialectReading {
+  const args = readArguments(root);
+  const gpus = root.entries.find(({ key }) => key === 'num-gpus');
+  const count = gpus?.value.kind === 'scalar' && typeof gpus.value.value === 'number' ? gpus.value.value : undefined;
+  const layout = readLayout(args, readDegrees(args));
+  const plan: Plan = {
+    ...NOTHING,
+    layout: present<Plan['layout']>({
+      tensor: layout.tensor,
+      pipeline: layout.pipeline,
+      worldSize: gpus === undefined || count === undefined ? layout.worldSize : written(count, gpus),
+    }),
+    cluster: gpus === undefined || count === undefined ? {} : { gpus: written(count, gpus) },
+    model: readModel(args, () => undefined).model,
+  };
+  return { plan, findings: [], references: [] };
+}
+
+/**
+ * Reads a `--config` file of the SGLang server with SGLang's own semantics: keys as argparse matches them, values as they will be in effect.
+ * What the framework would change without a word is `derived`, at the place of what was written, with a note that says why.
+ */
+export function readSglang(tree: ConfigTree, read: ReadCompanion): DialectReading {
+  const root = rootMap(tree);
+  if (root === undefined) {
+    const first = tree.documents[0];
+    const findings =
+      first === undefined || (first.kind === 'scalar' && first.value === null)
+        ? []
+        : [
+            remark({
+              rule: 'not-a-map',
+              severity: 'error',
+              at: { span: first.span },
+              message: 'SGLang wants a mapping of arguments to values at the top of a --config file.',
+            }),
+          ];
+    return { plan: NOTHING, findings, references: [] };
+  }
+  if (root.entries.filter(({ key }) => DIFFUSION.includes(key)).length >= 2) return readDiffusion(root);
+  const args = readArguments(root);
+  const degrees = readDegrees(args);
+  const layout = readLayout(args, degrees);
+  const { model, references } = readModel(args, read);
+  const placed = readExperts(args, degrees, read);
+  const plan: Plan = {
+    ...NOTHING,
+    model,
+    layout,
+    quantization: readQuantization(args),
+    cluster: readCluster(args, layout.worldSize?.value),
+    serving: readServing(args, degrees),
+    experts: placed.experts,
+    unresolved: hiddenDegrees(args),
+  };
+  return {
+    plan,
+    complete: completeSglang(args, degrees),
+    findings: spellingFindings(root),
+    references: [...references, ...placed.references, ...otherFiles(args)],
+  };
+}
