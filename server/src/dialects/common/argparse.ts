@@ -10,6 +10,8 @@ export interface ValueFault {
   readonly says: string;
   /** The one word that was probably meant. */
   readonly meant?: string;
+  /** False where another release may accept it: choices grow and shrink, types do not. */
+  readonly certain: boolean;
 }
 
 const INTEGER = /^\s*[+-]?\d+(_\d+)*\s*$/;
@@ -27,6 +29,7 @@ function wordFault(schema: JsonSchema, node: ScalarNode): ValueFault | undefined
   if (node.value === null && (schema.type !== 'string' || schema.enum !== undefined)) {
     return {
       rule: 'null-value',
+      certain: true,
       says: `is empty, which reaches the argument parser as the word None and not as ${schema.enum === undefined ? kind : 'one of its choices'}; leave the key out instead`,
     };
   }
@@ -35,7 +38,7 @@ function wordFault(schema: JsonSchema, node: ScalarNode): ValueFault | undefined
 
 function textFault(schema: JsonSchema, text: string): ValueFault | undefined {
   const kind = schema.type === 'integer' ? 'an integer' : 'a number';
-  if (!typed(schema, text)) return { rule: 'wrong-type', says: `is not ${kind}` };
+  if (!typed(schema, text)) return { rule: 'wrong-type', certain: true, says: `is not ${kind}` };
   if (schema.enum === undefined) return undefined;
   const choices = schema.enum.map(String);
   if (choices.includes(text.trim())) return undefined;
@@ -44,7 +47,12 @@ function textFault(schema: JsonSchema, text: string): ValueFault | undefined {
     meant === undefined
       ? `one of ${choices.slice(0, 12).join(', ')}${choices.length > 12 ? ', …' : ''}`
       : `\`${meant}\` is the nearest choice`;
-  return { rule: 'wrong-value', says: `is not a choice; ${near}`, ...(meant === undefined ? {} : { meant }) };
+  return {
+    rule: 'wrong-value',
+    certain: meant !== undefined,
+    says: `is not a choice; ${near}`,
+    ...(meant === undefined ? {} : { meant }),
+  };
 }
 
 /** The same for a list that is written as blank-separated words, which a shell would cut apart. */
@@ -63,11 +71,16 @@ function flagFault(node: ConfigNode): ValueFault | undefined {
   if (node.kind === 'scalar' && typeof node.value === 'string' && /^(true|false)$/i.test(node.value.trim())) {
     return {
       rule: 'wrong-type',
+      certain: true,
       says: 'is quoted text: the flag takes no value, so the word is left over; write it without quotes',
     };
   }
   if (node.kind === 'list' && node.items.length === 0) return undefined;
-  return { rule: 'wrong-type', says: 'is no boolean: the flag takes no value, so whatever follows it is left over' };
+  return {
+    rule: 'wrong-type',
+    certain: true,
+    says: 'is no boolean: the flag takes no value, so whatever follows it is left over',
+  };
 }
 
 /**
@@ -91,12 +104,16 @@ export function valueFault(schema: JsonSchema, node: ConfigNode): ValueFault | u
     if (node.items.length <= 1) return only?.kind === 'scalar' ? wordFault(schema, only) : undefined;
     return schema['x-json'] === true
       ? undefined
-      : { rule: 'wrong-type', says: `holds ${node.items.length} values where the key takes one` };
+      : { rule: 'wrong-type', certain: true, says: `holds ${node.items.length} values where the key takes one` };
   }
   if (node.kind === 'map') {
     return schema.type === 'string'
       ? undefined
-      : { rule: 'wrong-type', says: `is a mapping, not ${schema.type === 'integer' ? 'an integer' : 'a number'}` };
+      : {
+          rule: 'wrong-type',
+          certain: true,
+          says: `is a mapping, not ${schema.type === 'integer' ? 'an integer' : 'a number'}`,
+        };
   }
   return wordFault(schema, node);
 }

@@ -83,7 +83,7 @@ function values({ schema }: FlagMatch, entry: Entry): Finding[] {
   return [
     remark({
       rule: fault.rule,
-      severity: 'error',
+      severity: fault.certain ? 'error' : 'warning',
       at: placeOf(entry),
       source: source('parse_args'),
       message: `\`${entry.key}: ${shown}\` ${fault.says}.`,

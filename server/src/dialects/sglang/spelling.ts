@@ -27,10 +27,10 @@ function unsupported(entry: Entry, flag: string): Finding {
       : `the older spelling \`${older}\` is the one a file may hold`;
   return remark({
     rule: 'unsupported-key',
-    severity: 'error',
+    severity: 'warning',
     at: keyPlaceOf(entry),
     source: source(),
-    message: `\`${entry.key}\` cannot stand in a --config file: SGLang refuses options of its kind there; ${way}.`,
+    message: `\`${entry.key}\` cannot stand in a --config file: SGLang as of 2026-08 refuses options of its kind there; ${way}.`,
     ...(older === undefined ? {} : { fixes: [replaceFix(`Change to \`${older}\``, entry.keySpan, older)] }),
   });
 }
@@ -88,10 +88,10 @@ function refused(entry: Entry, match: Exclude<KeyMatch, { readonly kind: 'known'
       const successor = match.successor;
       return remark({
         rule: 'removed-key',
-        severity: 'error',
+        severity: 'warning',
         at,
         source: ARGUMENTS,
-        message: `\`${entry.key}\` was removed from SGLang${successor === null ? '' : `; its place is taken by \`${successor}\``}.`,
+        message: `\`${entry.key}\` is gone from SGLang as of 2026-08${successor === null ? '' : `; its place is taken by \`${successor}\``}.`,
       });
     }
     case 'unknown':
@@ -107,10 +107,10 @@ function deprecation(entry: Entry, schema: Extract<KeyMatch, { readonly kind: 'k
     return [
       remark({
         rule: 'removed-key',
-        severity: 'error',
+        severity: 'warning',
         at: keyPlaceOf(entry),
         source: ARGUMENTS,
-        message: `\`${entry.key}\` is only kept to be refused${next}.`,
+        message: `\`${entry.key}\` is only kept to be refused as of 2026-08${next}.`,
       }),
     ];
   }
@@ -138,7 +138,7 @@ function valueFindings(entry: Entry, schema: Extract<KeyMatch, { readonly kind: 
   return [
     remark({
       rule: fault.rule,
-      severity: 'error',
+      severity: fault.certain ? 'error' : 'warning',
       at: placeOf(entry),
       source: ARGUMENTS,
       message: `\`${entry.key}: ${shown}\` ${fault.says}.`,

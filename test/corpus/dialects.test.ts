@@ -1,0 +1,123 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { detectDialect, dialects } from '../../server/src/dialects/registry';
+import { parseConfig } from '../../server/src/syntax/parse';
+import type { ConfigTree } from '../../server/src/syntax/tree';
+import { describeShared } from '../shared';
+import exceptions from './exceptions.json';
+
+interface Exception {
+  readonly file: string;
+  readonly rule: string;
+  /** The framework's own check that really rejects the file. */
+  readonly check: string;
+}
+
+/** Corpus folders whose files one of the dialects reads; files of every other folder belong to none of them. */
+const OWNER: Readonly<Record<string, string>> = {
+  'inference/sglang-yaml': 'sglang',
+  'inference/hf-config': 'hf-config',
+  'inference/hf-draft-config': 'hf-config',
+  'training/megatron-modelconfig': 'megatron',
+  'training/megatron-yaml-swift': 'megatron',
+  'training/megatron-yaml-cfg': 'megatron',
+};
+
+/** Dynamo hands these files to SGLang's own argument parser: they hold nothing but its arguments. */
+const SGLANG_BY_DYNAMO = /dynamo-configs__deepseek-?r1-fp8/;
+
+function ownerOf(folder: string, name: string): string {
+  return OWNER[folder] ?? (folder === 'inference/dynamo' && SGLANG_BY_DYNAMO.test(name) ? 'sglang' : 'none');
+}
+
+interface CorpusFile {
+  readonly folder: string;
+  readonly name: string;
+  readonly tree: ConfigTree;
+}
+
+function languageOf(name: string): 'yaml' | 'json' | 'toml' | undefined {
+  if (/\.ya?ml$/.test(name)) return 'yaml';
+  if (/\.jsonc?$/.test(name)) return 'json';
+  return name.endsWith('.toml') ? 'toml' : undefined;
+}
+
+function corpusFiles(root: string): CorpusFile[] {
+  return ['inference', 'training', 'placement'].flatMap((part) =>
+    readdirSync(join(root, part), { recursive: true, withFileTypes: true }).flatMap((entry): CorpusFile[] => {
+      const language = languageOf(entry.name);
+      if (!entry.isFile() || language === undefined || entry.name === 'index.json') return [];
+      const folder = join(entry.parentPath.slice(root.length + 1));
+      const text = readFileSync(join(entry.parentPath, entry.name), 'utf8');
+      return [{ folder, name: entry.name, tree: parseConfig(text, language) }];
+    }),
+  );
+}
+
+/** The file's own name in its repository: the corpus joins the path with double underscores. */
+function ownName(name: string): string {
+  return name.split('__').at(-1) ?? name;
+}
+
+describeShared('dialects on the corpus', ['corpus'], (root) => {
+  const files = corpusFiles(root);
+  const named = files.map((file) => ({
+    ...file,
+    found: detectDialect(file.tree, ownName(file.name))?.dialect ?? 'none',
+  }));
+  const ready = new Set(dialects.map(({ id }) => id));
+
+  it('knows each file of its own and claims no other', () => {
+    const table = new Map<string, Map<string, number>>();
+    for (const { folder, found } of named) {
+      const row = table.get(folder) ?? new Map<string, number>();
+      row.set(found, (row.get(found) ?? 0) + 1);
+      table.set(folder, row);
+    }
+    for (const [folder, row] of [...table].sort()) {
+      console.log(`${folder.padEnd(38)} ${[...row].map(([dialect, count]) => `${dialect} ${count}`).join(', ')}`);
+    }
+    const wrong = named.filter(({ folder, name, found }) => {
+      const owner = ownerOf(folder, name);
+      return found !== owner && !(owner !== 'none' && !ready.has(owner));
+    });
+    expect(wrong.map(({ folder, name, found }) => `${folder}/${name}: ${found}`)).toEqual([]);
+    expect(files.length).toBeGreaterThan(500);
+  });
+
+  it('reads every file without a fault of its own and without an error, but for the listed exceptions', () => {
+    const errors = named.flatMap(({ folder, name, tree, found }) => {
+      const dialect = dialects.find(({ id }) => id === found);
+      const reading = dialect?.read(tree, () => undefined);
+      return (reading?.findings ?? [])
+        .filter(({ severity }) => severity === 'error')
+        .map(({ rule, message }) => ({ file: `${folder}/${name}`, rule, message }));
+    });
+    const listed = exceptions as readonly Exception[];
+    const unexpected = errors.filter(
+      ({ file, rule }) => !listed.some((entry) => entry.file === file && entry.rule === rule),
+    );
+    expect(unexpected).toEqual([]);
+    const unused = listed.filter(
+      (entry) =>
+        ready.has(OWNER[entry.file.split('/').slice(0, 2).join('/')] ?? '') &&
+        !errors.some(({ file, rule }) => entry.file === file && entry.rule === rule),
+    );
+    expect(unused).toEqual([]);
+  });
+
+  it('gives no value that is no number', () => {
+    const bad = named.flatMap(({ folder, name, tree, found }) => {
+      const plan = dialects.find(({ id }) => id === found)?.read(tree, () => undefined).plan;
+      const text =
+        plan === undefined
+          ? ''
+          : JSON.stringify(plan, (_, value: unknown) =>
+              typeof value === 'number' && !Number.isFinite(value) ? 'NOT-FINITE' : value,
+            );
+      return text.includes('NOT-FINITE') ? [`${folder}/${name}`] : [];
+    });
+    expect(bad).toEqual([]);
+  });
+});
