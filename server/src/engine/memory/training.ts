@@ -2,6 +2,7 @@ import type { RankRange } from '../layout/rank-grid';
 import { countRanks, formatRanks, rankCoordinates } from '../layout/rank-grid';
 import type { StageContent } from '../layout/stages';
 import { chunksPerRank, stageContents, stageLayers, stagesOfRank } from '../layout/stages';
+import { fsdpRank, planFsdp } from './fsdp';
 import type { TrainingInput } from './input';
 import { refuseTraining } from './input';
 import type { RankMemory } from './ledger';
@@ -14,6 +15,10 @@ import type { MemoryReport, RankClass } from './report';
 type RankModel = (rank: number, stages: readonly StageContent[]) => RankMemory;
 
 function modelOf(input: TrainingInput): RankModel {
+  if (input.optimizer.stack === 'fsdp2') {
+    const plan = planFsdp(input);
+    return (rank, stages) => fsdpRank(plan, rank, stages);
+  }
   const plan = planMegatron(input);
   return (rank, stages) => megatronRank(plan, rank, stages);
 }
