@@ -14,6 +14,7 @@ import {
   wordsOf,
 } from '../common/nodes';
 import { megatronFlags } from '../schemas';
+import { profileOf, type Profile } from './profiles';
 
 /** How a file spells Megatron's arguments. */
 export type MegatronForm = 'model-args' | 'sections' | 'flat';
@@ -73,10 +74,11 @@ interface Written {
 /** Arguments by destination, whichever way the file spells them. */
 export interface MegatronArguments {
   readonly form: MegatronForm;
+  readonly profile: Profile;
   readonly entry: (destination: string) => Entry | undefined;
   readonly integer: (destination: string) => number | undefined;
   readonly number: (destination: string) => number | undefined;
-  /** Undefined when absent, unknown or no boolean. */
+  /** Undefined when unknown, no boolean, or absent without a default of the profile. */
   readonly flag: (destination: string) => boolean | undefined;
   readonly text: (destination: string) => string | undefined;
   readonly words: (destination: string) => readonly string[] | undefined;
@@ -146,9 +148,20 @@ function otherEntry(root: MapNode, form: MegatronForm, key: string): Entry | und
   return undefined;
 }
 
+function numeric(value: string | number | boolean | undefined): number | undefined {
+  return typeof value === 'number' ? value : undefined;
+}
+
+function worded(value: string | number | boolean | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
 /** Reads arguments of any of the three forms into one table by destination. */
 export function readMegatronArguments(root: MapNode, form: MegatronForm): MegatronArguments {
   const table = collect(argumentEntries(root, form));
+  const profile = profileOf(root, form);
+  const otherwise = (destination: string): string | number | boolean | undefined =>
+    table.has(destination) ? undefined : profile.defaults[destination];
   const entry = (destination: string): Entry | undefined => table.get(destination)?.entry;
   const known = (destination: string): ConfigNode | undefined => {
     const node = entry(destination)?.value;
@@ -160,15 +173,18 @@ export function readMegatronArguments(root: MapNode, form: MegatronForm): Megatr
   };
   return {
     form,
+    profile,
     entry,
     unknown,
     node: known,
-    integer: (destination) => integerOf(known(destination)),
-    number: (destination) => numberOf(known(destination)),
-    text: (destination) => textOf(known(destination)),
+    integer: (destination) => integerOf(known(destination)) ?? numeric(otherwise(destination)),
+    number: (destination) => numberOf(known(destination)) ?? numeric(otherwise(destination)),
+    text: (destination) => textOf(known(destination)) ?? worded(otherwise(destination)),
     words: (destination) => wordsOf(known(destination)),
     flag: (destination) => {
       const value = booleanOf(known(destination));
+      const silent = otherwise(destination);
+      if (typeof silent === 'boolean') return silent;
       return value === undefined ? undefined : table.get(destination)?.negated === true ? !value : value;
     },
     unresolved: (field, destination) => {

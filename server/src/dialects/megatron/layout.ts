@@ -7,12 +7,10 @@ import { byDefault, derived, present, written } from '../common/sourced';
 import type { MegatronArguments } from './arguments';
 import { layoutFault, parsePipelineLayout } from './pipeline-layout';
 
-export const DEFAULT = "Megatron-LM's default";
-
 /** A size as the file states it, or Megatron's default of one; absent while an interpolation hides it. */
 function degree(args: MegatronArguments, destination: string): Sourced<number> | undefined {
   const entry = args.entry(destination);
-  if (entry === undefined) return byDefault(1, DEFAULT);
+  if (entry === undefined) return byDefault(1, args.profile.note);
   const value = args.integer(destination);
   return value === undefined ? undefined : written(value, entry);
 }
@@ -55,7 +53,7 @@ function virtualStages(args: MegatronArguments, ranks: number | undefined): Sour
     return value === undefined ? undefined : written(value, entry);
   }
   const entry = args.entry('num_layers_per_virtual_pipeline_stage');
-  if (entry === undefined) return byDefault(1, DEFAULT);
+  if (entry === undefined) return byDefault(1, args.profile.note);
   const each = args.integer('num_layers_per_virtual_pipeline_stage');
   const layers = args.integer('num_layers') ?? args.integer('decoder_num_layers');
   if (each === undefined || each < 1 || layers === undefined || ranks === undefined || ranks < 1) return undefined;
@@ -142,7 +140,7 @@ function pipelineOf(args: MegatronArguments, ranks: number | undefined): Pipelin
 function sequence(args: MegatronArguments, tensor: number | undefined): Sourced<boolean> | undefined {
   const entry = args.entry('sequence_parallel');
   const asked = args.flag('sequence_parallel');
-  if (entry === undefined) return byDefault(false, DEFAULT);
+  if (entry === undefined) return byDefault(false, args.profile.note);
   if (asked === undefined) return undefined;
   return asked && tensor === 1
     ? derived(false, 'Megatron-LM switches sequence parallelism off while TP is 1', entry)
@@ -153,6 +151,7 @@ function expertTensor(args: MegatronArguments, tensor: Sourced<number> | undefin
   const entry = args.entry('expert_tensor_parallel_size');
   const value = args.integer('expert_tensor_parallel_size');
   if (entry !== undefined) return value === undefined ? undefined : written(value, entry);
+  if (value !== undefined) return byDefault(value, args.profile.note);
   return tensor === undefined ? undefined : byDefault(tensor.value, 'left out, it equals tensor parallelism');
 }
 

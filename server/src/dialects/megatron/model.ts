@@ -3,7 +3,6 @@ import type { Planned, Sourced } from '../../plan/plan';
 import { isList, numberOf } from '../common/nodes';
 import { byDefault, derived, present, written } from '../common/sourced';
 import type { MegatronArguments } from './arguments';
-import { DEFAULT } from './layout';
 import { listExpression, moeLayers } from './patterns';
 
 /** Vocabulary sizes of tokenizers that Megatron's own scripts use and whose name decides them. */
@@ -42,7 +41,7 @@ export function switchOr(
 ): Sourced<boolean> | undefined {
   const entry = args.entry(destination);
   const value = args.flag(destination);
-  if (entry === undefined) return byDefault(otherwise, DEFAULT);
+  if (entry === undefined) return byDefault(value ?? otherwise, args.profile.note);
   return value === undefined ? undefined : written(value, entry);
 }
 
@@ -78,7 +77,8 @@ function innerWidth(args: MegatronArguments, gated: boolean): Sourced<number> | 
 }
 
 function kvHeads(args: MegatronArguments): Sourced<number> | undefined {
-  if (args.flag('group_query_attention') === true) return sizeOr(args, 'num_query_groups', byDefault(1, DEFAULT));
+  if (args.flag('group_query_attention') === true)
+    return sizeOr(args, 'num_query_groups', byDefault(1, args.profile.note));
   // The YAML forms have no switch: groups alone say it.
   if (
     args.form !== 'model-args' &&
@@ -104,14 +104,14 @@ function headWidth(args: MegatronArguments): Sourced<number> | undefined {
 function latentAttention(args: MegatronArguments): Planned<ModelSpec> {
   const entry = args.entry('multi_latent_attention');
   if (args.flag('multi_latent_attention') !== true || entry === undefined)
-    return { attention: byDefault('gqa', DEFAULT) };
+    return { attention: byDefault('gqa', args.profile.note) };
   return present<Planned<ModelSpec>>({
     attention: written('mla', entry),
     qLoraRank: size(args, 'q_lora_rank'),
-    kvLoraRank: sizeOr(args, 'kv_lora_rank', byDefault(32, DEFAULT)),
-    qkNopeHeadDim: sizeOr(args, 'qk_head_dim', byDefault(128, DEFAULT)),
-    qkRopeHeadDim: sizeOr(args, 'qk_pos_emb_head_dim', byDefault(64, DEFAULT)),
-    vHeadDim: sizeOr(args, 'v_head_dim', byDefault(128, DEFAULT)),
+    kvLoraRank: sizeOr(args, 'kv_lora_rank', byDefault(32, args.profile.note)),
+    qkNopeHeadDim: sizeOr(args, 'qk_head_dim', byDefault(128, args.profile.note)),
+    qkRopeHeadDim: sizeOr(args, 'qk_pos_emb_head_dim', byDefault(64, args.profile.note)),
+    vHeadDim: sizeOr(args, 'v_head_dim', byDefault(128, args.profile.note)),
   });
 }
 
@@ -162,7 +162,7 @@ function experts(
   const ratio = shared === undefined || width === undefined ? undefined : shared.value / width.value;
   return present<Planned<ModelSpec>>({
     experts: count,
-    expertsPerToken: sizeOr(args, 'moe_router_topk', byDefault(2, DEFAULT)),
+    expertsPerToken: sizeOr(args, 'moe_router_topk', byDefault(2, args.profile.note)),
     expertIntermediateSize: width,
     sharedExpertIntermediateSize: shared,
     sharedExperts:
@@ -229,19 +229,21 @@ export function readModel(args: MegatronArguments): Planned<ModelSpec> {
       kvHeads: kvHeads(args),
       headDim: headWidth(args),
       tiedEmbeddings: inverse(switchOr(args, 'untie_embeddings_and_output_weights', false)),
-      gatedMlp: gate === undefined ? byDefault(gated, DEFAULT) : written(gated, gate),
+      gatedMlp: gate === undefined ? byDefault(gated, args.profile.note) : written(gated, gate),
       mlpBias: bias,
       qkvBias,
       attentionOutputBias: bias,
       attentionSinks:
-        softmax === undefined ? byDefault(false, DEFAULT) : written(args.text('softmax_type') === 'learnable', softmax),
+        softmax === undefined
+          ? byDefault(false, args.profile.note)
+          : written(args.text('softmax_type') === 'learnable', softmax),
       qkNorm:
         args.flag('multi_latent_attention') === true
           ? byDefault('none', 'multi-latent attention has norms of its own')
           : args.flag('qk_layernorm') === true
             ? derived('head', '--qk-layernorm', args.entry('qk_layernorm'))
-            : byDefault('none', DEFAULT),
-      normsPerLayer: byDefault(2, DEFAULT),
+            : byDefault('none', args.profile.note),
+      normsPerLayer: byDefault(2, args.profile.note),
       normBias:
         norm === undefined
           ? byDefault(true, 'LayerNorm is the default')

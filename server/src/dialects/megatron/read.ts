@@ -1,7 +1,7 @@
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
-import type { Plan } from '../../plan/plan';
+import type { Plan, Unresolved } from '../../plan/plan';
 import type { ConfigTree } from '../../syntax/tree';
-import { placeOf, rootMap } from '../common/nodes';
+import { placeOf, rootMap, textOf } from '../common/nodes';
 import { formOf, readMegatronArguments, type MegatronArguments } from './arguments';
 import { formFindings } from './exclusive';
 import { hiddenFields, readCluster, readLayout } from './layout';
@@ -68,10 +68,20 @@ export function readMegatron(tree: ConfigTree, _companion: ReadCompanion): Diale
     recompute: readRecompute(args),
     batch: readBatch(args),
     pipeline: readPipeline(args, layout.virtualPipeline?.value),
-    unresolved: hiddenFields(args),
+    unresolved: [...hiddenFields(args), ...frozenWeights(args)],
     details: readDetails(args),
   };
   return { plan, findings: [...spellingFindings(root, form), ...formFindings(args)], references: references(args) };
+}
+
+/** With adapters most weights have no gradients and no optimizer states, which the Plan cannot say: what those take stays unknown. */
+function frozenWeights(args: MegatronArguments): readonly Unresolved[] {
+  if (!args.profile.namedModel) return [];
+  const entry = args.other('tuner_type') ?? args.other('train_type');
+  const text = textOf(entry?.value);
+  return entry === undefined || text === undefined || text === 'full'
+    ? []
+    : [{ path: 'optimizer.trainable', at: placeOf(entry) }];
 }
 
 function withoutStages(layout: Plan['layout']): Plan['layout'] {

@@ -5,21 +5,19 @@ import type { Planned, Sourced } from '../../plan/plan';
 import { dtypeOf } from '../common/dtypes';
 import { byDefault, derived, present, written } from '../common/sourced';
 import type { MegatronArguments } from './arguments';
-import { DEFAULT } from './layout';
 import { positionsOf, switchOr } from './model';
 
+/** A value as the file states it, or as the profile's default says; nothing where neither does. */
 function stated<T>(args: MegatronArguments, destination: string, value: T | undefined): Sourced<T> | undefined {
   const entry = args.entry(destination);
-  return entry === undefined || value === undefined ? undefined : written(value, entry);
+  if (value === undefined) return undefined;
+  return entry === undefined ? byDefault(value, args.profile.note) : written(value, entry);
 }
 
 function weights(args: MegatronArguments): Sourced<DType> {
-  if (args.flag('bf16') === true) return stated(args, 'bf16', 'BF16' as const) ?? byDefault('BF16', DEFAULT);
-  if (args.flag('fp16') === true) return stated(args, 'fp16', 'F16' as const) ?? byDefault('F16', DEFAULT);
-  // ms-swift trains in BF16 unless told otherwise and has the model's type from its config.
-  return args.entry('num_layers') === undefined && args.form === 'flat'
-    ? byDefault('BF16', "the model's own format")
-    : byDefault('F32', 'neither --bf16 nor --fp16 is given');
+  if (args.flag('bf16') === true) return stated(args, 'bf16', 'BF16' as const) ?? byDefault('BF16', args.profile.note);
+  if (args.flag('fp16') === true) return stated(args, 'fp16', 'F16' as const) ?? byDefault('F16', args.profile.note);
+  return byDefault('F32', 'neither --bf16 nor --fp16 is given');
 }
 
 function dtype(args: MegatronArguments, destination: string): Sourced<DType> | undefined {
@@ -32,14 +30,14 @@ function gradients(args: MegatronArguments, base: DType): Sourced<DType> {
   if (precise !== undefined) return precise;
   if (base === 'BF16') {
     if (args.flag('grad_reduce_in_bf16') === true)
-      return stated(args, 'grad_reduce_in_bf16', 'BF16' as const) ?? byDefault('BF16', DEFAULT);
+      return stated(args, 'grad_reduce_in_bf16', 'BF16' as const) ?? byDefault('BF16', args.profile.note);
     return byDefault('F32', 'Megatron-LM accumulates gradients in FP32 under BF16');
   }
   if (base === 'F16')
     return args.flag('accumulate_allreduce_grads_in_fp32') === true
-      ? (stated(args, 'accumulate_allreduce_grads_in_fp32', 'F32' as const) ?? byDefault('F32', DEFAULT))
-      : byDefault('F16', DEFAULT);
-  return byDefault('F32', DEFAULT);
+      ? (stated(args, 'accumulate_allreduce_grads_in_fp32', 'F32' as const) ?? byDefault('F32', args.profile.note))
+      : byDefault('F16', args.profile.note);
+  return byDefault('F32', args.profile.note);
 }
 
 const RECIPES: Readonly<Record<string, PrecisionSpec['fp8Recipe']>> = {
@@ -52,10 +50,10 @@ const RECIPES: Readonly<Record<string, PrecisionSpec['fp8Recipe']>> = {
 function recipe(args: MegatronArguments): Sourced<PrecisionSpec['fp8Recipe']> | undefined {
   if (args.entry('fp4') !== undefined)
     return args.unknown('fp4') ? undefined : derived('nvfp4', 'the FP4 recipe', args.entry('fp4'));
-  if (args.entry('fp8') === undefined) return byDefault('none', DEFAULT);
+  if (args.entry('fp8') === undefined) return byDefault('none', args.profile.note);
   if (args.unknown('fp8') || args.unknown('fp8_recipe')) return undefined;
   const entry = args.entry('fp8_recipe');
-  if (entry === undefined) return byDefault('delayed', `${DEFAULT} with --fp8-format`);
+  if (entry === undefined) return byDefault('delayed', `${args.profile.note} with --fp8-format`);
   return stated(args, 'fp8_recipe', RECIPES[args.text('fp8_recipe') ?? '']);
 }
 
@@ -65,7 +63,7 @@ export function readPrecision(args: MegatronArguments): Planned<PrecisionSpec> {
   const scheme = recipe(args);
   const precise = args.flag('use_precision_aware_optimizer') === true;
   const moment = (destination: string): Sourced<DType> =>
-    (precise ? dtype(args, destination) : undefined) ?? byDefault('F32', DEFAULT);
+    (precise ? dtype(args, destination) : undefined) ?? byDefault('F32', args.profile.note);
   const low = scheme !== undefined && scheme.value !== 'none';
   const transformerEngine = args.text('transformer_impl') !== 'local';
   return present<Planned<PrecisionSpec>>({
@@ -80,7 +78,7 @@ export function readPrecision(args: MegatronArguments): Planned<PrecisionSpec> {
     masterWeights:
       base.value === 'F32'
         ? derived('none', 'weights are FP32 themselves')
-        : ((precise ? dtype(args, 'main_params_dtype') : undefined) ?? byDefault('F32', DEFAULT)),
+        : ((precise ? dtype(args, 'main_params_dtype') : undefined) ?? byDefault('F32', args.profile.note)),
     firstMoment: moment('exp_avg_dtype'),
     secondMoment: moment('exp_avg_sq_dtype'),
     fp8Recipe: scheme,
@@ -91,7 +89,7 @@ export function readPrecision(args: MegatronArguments): Planned<PrecisionSpec> {
         ? undefined
         : scheme.value === 'blockwise' && low && transformerEngine
           ? derived(true, 'Transformer Engine keeps quantized inputs for the weight gradient')
-          : byDefault(false, DEFAULT),
+          : byDefault(false, args.profile.note),
   });
 }
 
@@ -124,10 +122,9 @@ function zeroStage(args: MegatronArguments): Sourced<OptimizerSpec['zeroStage']>
       )
     );
   }
-  const entry = args.entry('use_distributed_optimizer');
-  if (entry === undefined) return byDefault(0, DEFAULT);
   const asked = args.flag('use_distributed_optimizer');
-  return asked === undefined ? undefined : written(asked ? 1 : 0, entry);
+  if (asked === undefined && args.entry('use_distributed_optimizer') !== undefined) return undefined;
+  return stated(args, 'use_distributed_optimizer', asked === true ? 1 : 0);
 }
 
 export function readOptimizer(args: MegatronArguments): Planned<OptimizerSpec> {
@@ -135,15 +132,15 @@ export function readOptimizer(args: MegatronArguments): Planned<OptimizerSpec> {
   return present<Planned<OptimizerSpec>>({
     kind:
       args.entry('optimizer') === undefined
-        ? byDefault('adam', DEFAULT)
+        ? byDefault('adam', args.profile.note)
         : stated(args, 'optimizer', KINDS[args.text('optimizer') ?? '']),
     zeroStage: zeroStage(args),
     stack:
       args.flag('use_torch_fsdp2') === true
         ? derived('fsdp2', '--use-torch-fsdp2', args.entry('use_torch_fsdp2'))
-        : byDefault('megatron', DEFAULT),
-    offloadOptimizer: offloaded ? stated(args, 'optimizer_cpu_offload', true) : byDefault(false, DEFAULT),
-    offloadParameters: byDefault(false, DEFAULT),
+        : byDefault('megatron', args.profile.note),
+    offloadOptimizer: offloaded ? stated(args, 'optimizer_cpu_offload', true) : byDefault(false, args.profile.note),
+    offloadParameters: byDefault(false, args.profile.note),
     reshardAfterForward: switchOr(args, 'torch_fsdp2_reshard_after_forward', true),
     gradientAccumulationFusion: switchOr(args, 'gradient_accumulation_fusion', true),
   });
@@ -153,7 +150,7 @@ export function readRecompute(args: MegatronArguments): Planned<RecomputeSpec> {
   const word = args.text('recompute_granularity');
   const short = args.flag('recompute_activations') === true;
   const granularity: Sourced<RecomputeSpec['granularity']> | undefined =
-    args.entry('recompute_granularity') !== undefined
+    word !== undefined || args.entry('recompute_granularity') !== undefined
       ? stated<RecomputeSpec['granularity']>(
           args,
           'recompute_granularity',
@@ -161,7 +158,7 @@ export function readRecompute(args: MegatronArguments): Planned<RecomputeSpec> {
         )
       : short
         ? derived('selective' as const, '--recompute-activations', args.entry('recompute_activations'))
-        : byDefault('none' as const, DEFAULT);
+        : byDefault('none' as const, args.profile.note);
   const method = args.text('recompute_method');
   const modules = args.words('recompute_modules');
   return present<Planned<RecomputeSpec>>({
@@ -171,7 +168,7 @@ export function readRecompute(args: MegatronArguments): Planned<RecomputeSpec> {
     modules:
       stated(args, 'recompute_modules', modules) ??
       (granularity?.value === 'selective' && !args.unknown('recompute_modules')
-        ? byDefault(['core_attn'], DEFAULT)
+        ? byDefault(['core_attn'], args.profile.note)
         : undefined),
   });
 }
@@ -181,6 +178,7 @@ export function readBatch(args: MegatronArguments): Planned<BatchSpec> {
   const micro = stated(args, 'micro_batch_size', args.integer('micro_batch_size'));
   const silent =
     args.entry('global_batch_size') === undefined &&
+    args.integer('global_batch_size') === undefined &&
     args.entry('step_batch_size_schedule') === undefined &&
     args.entry('rampup_batch_size') === undefined;
   return present<Planned<BatchSpec>>({
@@ -200,7 +198,7 @@ export function readPipeline(args: MegatronArguments, virtual: number | undefine
       ? derived('1f1b-ep-overlap', 'expert communication is hidden behind another microbatch', overlap)
       : interleaved
         ? derived('interleaved', 'several chunks a pipeline rank')
-        : byDefault('1f1b', DEFAULT);
+        : byDefault('1f1b', args.profile.note);
   return present<Planned<PipelineSpec>>({
     kind,
     groupSize: stated(args, 'microbatch_group_size_per_vp_stage', args.integer('microbatch_group_size_per_vp_stage')),

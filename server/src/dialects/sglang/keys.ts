@@ -40,6 +40,8 @@ function exactOrPrefix(key: string): KeyMatch | undefined {
  */
 export function matchKey(key: string): KeyMatch {
   const hyphenated = key.replaceAll('_', '-');
+  const gone = properties[hyphenated]?.['x-removed'] === true ? properties[hyphenated]['x-deprecated'] : undefined;
+  if (gone !== undefined) return { kind: 'removed', successor: typeof gone === 'string' ? gone : null };
   if (unsupported.has(hyphenated)) return { kind: 'unsupported', flag: hyphenated };
   const found = exactOrPrefix(key);
   if (found !== undefined) return found;

@@ -102,18 +102,6 @@ function refused(entry: Entry, match: Exclude<KeyMatch, { readonly kind: 'known'
 function deprecation(entry: Entry, schema: Extract<KeyMatch, { readonly kind: 'known' }>['schema']): Finding[] {
   const successor = schema['x-deprecated'];
   if (successor === undefined) return [];
-  if (schema['x-removed'] === true) {
-    const next = typeof successor === 'string' ? `; use \`${successor}\`` : '';
-    return [
-      remark({
-        rule: 'removed-key',
-        severity: 'warning',
-        at: keyPlaceOf(entry),
-        source: ARGUMENTS,
-        message: `\`${entry.key}\` is only kept to be refused as of 2026-08${next}.`,
-      }),
-    ];
-  }
   // Where a file may not hold the successor, the old spelling is right here.
   const usable = typeof successor === 'string' && isSupported(successor) && matchKey(successor).kind === 'known';
   if (!usable) return [];
