@@ -21,12 +21,20 @@ const TEXT = new Set(['title', 'description', '$comment']);
 function withoutAnnotations(value) {
   if (Array.isArray(value)) return value.map(withoutAnnotations);
   if (value === null || typeof value !== 'object') return value;
-  const kept = Object.entries(value).filter(([key, inner]) => !(key.startsWith('x-') || (TEXT.has(key) && typeof inner === 'string')));
+  const kept = Object.entries(value).filter(
+    ([key, inner]) => !(key.startsWith('x-') || (TEXT.has(key) && typeof inner === 'string')),
+  );
   return Object.fromEntries(kept.map(([key, inner]) => [key, withoutAnnotations(inner)]));
 }
 
 const files = (await readdir(schemaFolder).catch(() => [])).filter((file) => file.endsWith('.schema.json')).sort();
-const ajv = new Ajv.default({ allErrors: true, strict: false, verbose: false, messages: true, code: { source: true, esm: true, lines: false } });
+const ajv = new Ajv.default({
+  allErrors: true,
+  strict: false,
+  verbose: false,
+  messages: true,
+  code: { source: true, esm: true, lines: false },
+});
 const names = {};
 const compiled = [];
 for (const file of files) {

@@ -10,10 +10,24 @@ interface Index {
 
 interface Case {
   readonly id: string;
-  readonly params: { readonly num_replicas: number; readonly num_groups: number; readonly num_nodes: number; readonly num_gpus: number };
+  readonly params: {
+    readonly num_replicas: number;
+    readonly num_groups: number;
+    readonly num_nodes: number;
+    readonly num_gpus: number;
+  };
   readonly weights?: readonly number[][];
-  readonly weights_ref?: { readonly file: string; readonly key?: string; readonly layers?: string; readonly scale?: number };
-  readonly expected: { readonly phy2log: readonly number[][]; readonly logcnt: readonly number[][]; readonly log2phy: readonly number[][][] };
+  readonly weights_ref?: {
+    readonly file: string;
+    readonly key?: string;
+    readonly layers?: string;
+    readonly scale?: number;
+  };
+  readonly expected: {
+    readonly phy2log: readonly number[][];
+    readonly logcnt: readonly number[][];
+    readonly log2phy: readonly number[][][];
+  };
   readonly metrics: { readonly bal_mean: number; readonly bal_per_layer: readonly number[] };
   readonly flags: { readonly tie_sensitive: boolean };
 }
@@ -22,7 +36,10 @@ function weightsOf(entry: Case): Float64Array[] {
   if (entry.weights !== undefined) return entry.weights.map((row) => Float64Array.from(row));
   const reference = entry.weights_ref;
   if (reference === undefined) throw new Error(`${entry.id} has no weights`);
-  const rows = sharedJson<Record<string, number[][]>>('oracles/placement/loads', reference.file.split('/').at(-1) ?? '')[reference.key ?? 'logical_count'] ?? [];
+  const rows =
+    sharedJson<Record<string, number[][]>>('oracles/placement/loads', reference.file.split('/').at(-1) ?? '')[
+      reference.key ?? 'logical_count'
+    ] ?? [];
   const [from = 0, to = rows.length - 1] = reference.layers?.split('..').map(Number) ?? [];
   return rows.slice(from, to + 1).map((row) => Float64Array.from(row, (load) => load * (reference.scale ?? 1)));
 }
@@ -30,7 +47,11 @@ function weightsOf(entry: Case): Float64Array[] {
 function run(entry: Case): { readonly placement: Placement; readonly loads: Float64Array[] } {
   const loads = weightsOf(entry);
   const { num_replicas: slots, num_groups: groups, num_nodes: nodes, num_gpus: gpus } = entry.params;
-  const placement = place(loads, { layers: loads.length, experts: loads[0]?.length ?? 0, slots, gpus, nodes, groups }, 'eplb');
+  const placement = place(
+    loads,
+    { layers: loads.length, experts: loads[0]?.length ?? 0, slots, gpus, nodes, groups },
+    'eplb',
+  );
   if (isPlacementRefusal(placement)) throw new Error(placement.message);
   return { placement, loads };
 }

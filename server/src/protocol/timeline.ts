@@ -4,6 +4,8 @@ import type { NoView, SourceLink, ViewFrame, ViewParams } from './common';
 /** What the timeline panel draws. Times in `unit`; block columns are parallel, blocks of rank r are `rankStart[r] .. rankStart[r + 1]`. */
 export interface TimelineView extends ViewFrame {
   readonly kind: string;
+  /** Kinds the panel may ask for; absent: the panel offers the common ones. */
+  readonly kinds?: readonly string[];
   readonly ranks: number;
   readonly microbatches: number;
   readonly chunks: number;

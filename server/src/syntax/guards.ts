@@ -28,18 +28,35 @@ function deepestBracket(text: string): { readonly depth: number; readonly at: nu
 export function refuseText(text: string): SyntaxIssue | undefined {
   const whole = { start: 0, end: Math.min(text.length, 1) };
   if (text.length > MAX_CHARACTERS) {
-    return { code: 'too-large', message: `The file has ${text.length} characters; files above ${MAX_CHARACTERS} are not analysed.`, span: whole };
+    return {
+      code: 'too-large',
+      message: `The file has ${text.length} characters; files above ${MAX_CHARACTERS} are not analysed.`,
+      span: whole,
+    };
   }
   const nul = text.indexOf('\0');
-  if (nul >= 0) return { code: 'binary', message: 'The file holds NUL characters, so it is not a text config.', span: { start: nul, end: nul + 1 } };
+  if (nul >= 0)
+    return {
+      code: 'binary',
+      message: 'The file holds NUL characters, so it is not a text config.',
+      span: { start: nul, end: nul + 1 },
+    };
   const conflict = text.includes('<<<<<<<') ? CONFLICT.exec(text) : null;
   if (conflict !== null) {
     const span = { start: conflict.index, end: conflict.index + conflict[0].length };
-    return { code: 'merge-conflict', message: 'The file holds an unresolved merge conflict; it is analysed once the conflict is settled.', span };
+    return {
+      code: 'merge-conflict',
+      message: 'The file holds an unresolved merge conflict; it is analysed once the conflict is settled.',
+      span,
+    };
   }
   const { depth, at } = deepestBracket(text);
   if (depth > MAX_NESTING) {
-    return { code: 'too-deep', message: `Brackets are nested ${depth} deep; at most ${MAX_NESTING} levels are analysed.`, span: { start: at, end: at + 1 } };
+    return {
+      code: 'too-deep',
+      message: `Brackets are nested ${depth} deep; at most ${MAX_NESTING} levels are analysed.`,
+      span: { start: at, end: at + 1 },
+    };
   }
   return undefined;
 }

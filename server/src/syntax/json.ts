@@ -5,7 +5,9 @@ import type { Comment, ConfigNode, ConfigTree, Entry, SyntaxIssue } from './tree
 /** Python's json module reads NaN and Infinity; they are put in quotes of the same length, so that places stay. */
 function maskNonFinite(text: string): string {
   if (!/NaN|Infinity/.test(text)) return text;
-  return text.replace(/"(?:[^"\\\n]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (match) => (match.startsWith('"') ? match : `"${' '.repeat(match.length - 2)}"`));
+  return text.replace(/"(?:[^"\\\n]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (match) =>
+    match.startsWith('"') ? match : `"${' '.repeat(match.length - 2)}"`,
+  );
 }
 
 /** By the name that jsonc-parser prints for its error code. */
@@ -32,10 +34,18 @@ function convertObject(node: Node, text: string, issues: SyntaxIssue[]): ConfigN
     const keySpan = { start: keyNode.offset, end: keyNode.offset + keyNode.length };
     const missing = { start: keySpan.end, end: keySpan.end };
     if (entries.has(key)) {
-      issues.push({ code: 'duplicate-key', message: `The key ${key} stands twice in this object; the last one counts.`, span: keySpan });
+      issues.push({
+        code: 'duplicate-key',
+        message: `The key ${key} stands twice in this object; the last one counts.`,
+        span: keySpan,
+      });
       entries.delete(key);
     }
-    entries.set(key, { key, keySpan, value: valueNode === undefined ? scalar(null, '', missing) : convert(valueNode, text, issues) });
+    entries.set(key, {
+      key,
+      keySpan,
+      value: valueNode === undefined ? scalar(null, '', missing) : convert(valueNode, text, issues),
+    });
   }
   return { kind: 'map', span, entries: [...entries.values()] };
 }
@@ -43,7 +53,8 @@ function convertObject(node: Node, text: string, issues: SyntaxIssue[]): ConfigN
 function convert(node: Node, text: string, issues: SyntaxIssue[]): ConfigNode {
   const span = { start: node.offset, end: node.offset + node.length };
   if (node.type === 'object') return convertObject(node, text, issues);
-  if (node.type === 'array') return { kind: 'list', span, items: (node.children ?? []).map((child) => convert(child, text, issues)) };
+  if (node.type === 'array')
+    return { kind: 'list', span, items: (node.children ?? []).map((child) => convert(child, text, issues)) };
   const raw = text.slice(span.start, span.end);
   const value: unknown = node.value;
   if (typeof value === 'number') return scalar(exactNumber(value, raw), raw, span);
@@ -71,5 +82,11 @@ export function parseJson(text: string): ConfigTree {
     };
     visit(masked, { onComment }, options);
   }
-  return { language: 'json', text, documents: root === undefined ? [] : [convert(root, text, issues)], comments, issues };
+  return {
+    language: 'json',
+    text,
+    documents: root === undefined ? [] : [convert(root, text, issues)],
+    comments,
+    issues,
+  };
 }

@@ -37,7 +37,8 @@ function search(node: ConfigNode, offset: number, path: readonly string[]): Node
       const found = entry.value.definition === undefined ? search(entry.value, offset, inner) : undefined;
       if (found !== undefined) return found;
       if (covers(entry.keySpan, offset)) return { path: inner, node: entry.value, onKey: true, span: entry.keySpan };
-      if (entry.value.definition !== undefined && covers(entry.value.span, offset)) return { path: inner, node: entry.value, onKey: false, span: entry.value.span };
+      if (entry.value.definition !== undefined && covers(entry.value.span, offset))
+        return { path: inner, node: entry.value, onKey: false, span: entry.value.span };
     }
     return undefined;
   }
@@ -61,8 +62,15 @@ export function nodeAt(tree: ConfigTree, offset: number): NodeAt | undefined {
 }
 
 /** Visits every node with its path, parents first. */
-export function walk(node: ConfigNode, visit: (node: ConfigNode, path: readonly string[]) => void, path: readonly string[] = []): void {
+export function walk(
+  node: ConfigNode,
+  visit: (node: ConfigNode, path: readonly string[]) => void,
+  path: readonly string[] = [],
+): void {
   visit(node, path);
   if (node.kind === 'map') for (const entry of node.entries) walk(entry.value, visit, [...path, entry.key]);
-  if (node.kind === 'list') node.items.forEach((item, index) => { walk(item, visit, [...path, String(index)]); });
+  if (node.kind === 'list')
+    node.items.forEach((item, index) => {
+      walk(item, visit, [...path, String(index)]);
+    });
 }

@@ -10,7 +10,13 @@ export function isInterpolated(text: string): boolean {
 
 /** A scalar with its source text. Only strings can be interpolated. */
 export function scalar(value: ScalarNode['value'], raw: string, span: Span): ScalarNode {
-  return { kind: 'scalar', value, raw, span, unresolved: typeof value === 'string' && (isInterpolated(value) || isInterpolated(raw)) };
+  return {
+    kind: 'scalar',
+    value,
+    raw,
+    span,
+    unresolved: typeof value === 'string' && (isInterpolated(value) || isInterpolated(raw)),
+  };
 }
 
 const INTEGER = /^[-+]?\d+$/;

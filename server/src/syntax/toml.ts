@@ -46,7 +46,8 @@ function nameOf(key: AST.TOMLBare | AST.TOMLQuoted): string {
 
 function convertValue(node: AST.TOMLContentNode, text: string): ConfigNode {
   const span = spanOf(node);
-  if (node.type === 'TOMLArray') return { kind: 'list', span, items: node.elements.map((element) => convertValue(element, text)) };
+  if (node.type === 'TOMLArray')
+    return { kind: 'list', span, items: node.elements.map((element) => convertValue(element, text)) };
   if (node.type === 'TOMLInlineTable') {
     const table = newTable(span);
     for (const pair of node.body) assign(table, pair, text);
@@ -54,7 +55,8 @@ function convertValue(node: AST.TOMLContentNode, text: string): ConfigNode {
   }
   const raw = text.slice(span.start, span.end);
   if (node.kind === 'integer') return scalar(exactNumber(Number(node.value), raw.replaceAll('_', '')), raw, span);
-  if (node.kind === 'float' || node.kind === 'boolean') return scalar(Number.isNaN(node.value) ? raw : node.value, raw, span);
+  if (node.kind === 'float' || node.kind === 'boolean')
+    return scalar(Number.isNaN(node.value) ? raw : node.value, raw, span);
   return scalar(node.kind === 'string' ? node.value : raw, raw, span);
 }
 
@@ -63,7 +65,10 @@ function assign(table: Table, pair: AST.TOMLKeyValue, text: string): void {
   const last = keys.at(-1);
   if (last === undefined) return;
   const parents = keys.slice(0, -1);
-  descend(table, parents, parents.map(spanOf)).entries.set(nameOf(last), { keySpan: spanOf(last), value: convertValue(pair.value, text) });
+  descend(table, parents, parents.map(spanOf)).entries.set(nameOf(last), {
+    keySpan: spanOf(last),
+    value: convertValue(pair.value, text),
+  });
 }
 
 function openTable(root: Table, node: AST.TOMLTable): Table {
@@ -85,7 +90,11 @@ function openTable(root: Table, node: AST.TOMLTable): Table {
 }
 
 function freeze(table: Table): ConfigNode {
-  const entries = [...table.entries].map(([key, { keySpan, value }]): Entry => ({ key, keySpan, value: freezeValue(value) }));
+  const entries = [...table.entries].map(([key, { keySpan, value }]): Entry => ({
+    key,
+    keySpan,
+    value: freezeValue(value),
+  }));
   return { kind: 'map', span: table.span, entries };
 }
 
@@ -105,7 +114,10 @@ function blankLine(text: string, index: number): { readonly text: string; readon
   const start = text.lastIndexOf('\n', at - 1) + 1;
   const end = text.indexOf('\n', at);
   const stop = end < 0 ? text.length : end;
-  return { text: text.slice(0, start) + ' '.repeat(stop - start) + text.slice(stop), span: { start, end: Math.max(stop, start + 1) } };
+  return {
+    text: text.slice(0, start) + ' '.repeat(stop - start) + text.slice(stop),
+    span: { start, end: Math.max(stop, start + 1) },
+  };
 }
 
 /** The parser stops at its first fault; faulty lines are blanked one by one, so that the rest can still be read. */

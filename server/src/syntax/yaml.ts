@@ -1,4 +1,17 @@
-import { isAlias, isMap, isScalar, isSeq, parseAllDocuments, type Alias, type Document, type Node, type Pair, type Scalar, type Tags, type YAMLMap } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  parseAllDocuments,
+  type Alias,
+  type Document,
+  type Node,
+  type Pair,
+  type Scalar,
+  type Tags,
+  type YAMLMap,
+} from 'yaml';
 import { exactNumber, scalar } from './scalars';
 import type { Comment, ConfigNode, ConfigTree, Entry, MapNode, ScalarNode, Span, SyntaxIssue } from './tree';
 
@@ -18,7 +31,10 @@ interface Conversion {
   size: number;
 }
 
-function spanOf(node: { readonly range?: readonly [number, number, number] | null | undefined } | null, fallback: Span): Span {
+function spanOf(
+  node: { readonly range?: readonly [number, number, number] | null | undefined } | null,
+  fallback: Span,
+): Span {
   const range = node?.range;
   return range === undefined || range === null ? fallback : { start: range[0], end: Math.max(range[0], range[1]) };
 }
@@ -53,7 +69,9 @@ function convertAlias(node: Alias, state: Conversion, at: Span): ConfigNode {
   const anchor = state.anchors.get(node.source);
   if (anchor === undefined) {
     const loops = state.anchors.has(node.source);
-    const message = loops ? `The alias *${node.source} stands inside its own anchor.` : `The alias *${node.source} has no anchor before it.`;
+    const message = loops
+      ? `The alias *${node.source} stands inside its own anchor.`
+      : `The alias *${node.source} has no anchor before it.`;
     state.issues.push({ code: 'syntax', message, span });
     return unknownAt(span, raw);
   }
@@ -61,7 +79,11 @@ function convertAlias(node: Alias, state: Conversion, at: Span): ConfigNode {
   state.size += anchor.size;
   if (state.aliased > MAX_ALIASED_NODES) {
     if (!state.issues.some(({ code }) => code === 'too-many-aliases')) {
-      state.issues.push({ code: 'too-many-aliases', message: `Aliases expand to more than ${MAX_ALIASED_NODES} nodes; the rest is not analysed.`, span });
+      state.issues.push({
+        code: 'too-many-aliases',
+        message: `Aliases expand to more than ${MAX_ALIASED_NODES} nodes; the rest is not analysed.`,
+        span,
+      });
     }
     return unknownAt(span, raw);
   }
@@ -88,7 +110,13 @@ function mergedEntries(value: ConfigNode): Entry[] {
 }
 
 function keyText(key: Node | null, state: Conversion): string {
-  if (isScalar(key)) return key.value === null || typeof key.value === 'boolean' || typeof key.value === 'number' || typeof key.value === 'bigint' ? (key.source ?? String(key.value)) : String(key.value);
+  if (isScalar(key))
+    return key.value === null ||
+      typeof key.value === 'boolean' ||
+      typeof key.value === 'number' ||
+      typeof key.value === 'bigint'
+      ? (key.source ?? String(key.value))
+      : String(key.value);
   const span = spanOf(key, { start: 0, end: 0 });
   return state.text.slice(span.start, span.end);
 }
@@ -107,7 +135,11 @@ function convertMap(node: YAMLMap, state: Conversion, at: Span): MapNode {
     }
     const key = keyText(pair.key, state);
     if (own.has(key)) {
-      state.issues.push({ code: 'duplicate-key', message: `The key ${key} stands twice in this map; the last one counts.`, span: keySpan });
+      state.issues.push({
+        code: 'duplicate-key',
+        message: `The key ${key} stands twice in this map; the last one counts.`,
+        span: keySpan,
+      });
       own.delete(key);
     }
     own.set(key, { key, keySpan, value });
@@ -131,7 +163,11 @@ function convertNode(node: Node | null, state: Conversion, at: Span): ConfigNode
   if (isMap(node)) return convertMap(node, state, at);
   if (isSeq(node)) {
     const span = spanOf(node, at);
-    return { kind: 'list', span, items: (node.items as (Node | null)[]).map((item) => convert(item, state, { start: span.end, end: span.end })) };
+    return {
+      kind: 'list',
+      span,
+      items: (node.items as (Node | null)[]).map((item) => convert(item, state, { start: span.end, end: span.end })),
+    };
   }
   return isScalar(node) ? convertScalar(node, state, at) : scalar(null, '', at);
 }
@@ -157,18 +193,31 @@ function findComments(text: string, scalars: readonly Span[]): Comment[] {
 function maskTemplates(text: string): string {
   if (!text.includes('{{')) return text;
   return text
-    .replace(/^([ \t]*)\{\{[^\n]*\}\}[ \t]*$/gm, (line, indent: string) => `${indent}#${' '.repeat(line.length - indent.length - 1)}`)
+    .replace(
+      /^([ \t]*)\{\{[^\n]*\}\}[ \t]*$/gm,
+      (line, indent: string) => `${indent}#${' '.repeat(line.length - indent.length - 1)}`,
+    )
     .replace(/\{\{[^{}\n]*\}\}/g, (expression) => 'x'.repeat(expression.length));
 }
 
 function issuesOf(document: Document.Parsed): SyntaxIssue[] {
-  return document.errors.map(({ message, pos }) => ({ code: 'syntax', message: `${message.replace(/\s+at line \d+.*$/s, '').replace(/\.?$/, '.')}`, span: { start: pos[0], end: Math.max(pos[0] + 1, pos[1]) } }));
+  return document.errors.map(({ message, pos }) => ({
+    code: 'syntax',
+    message: `${message.replace(/\s+at line \d+.*$/s, '').replace(/\.?$/, '.')}`,
+    span: { start: pos[0], end: Math.max(pos[0] + 1, pos[1]) },
+  }));
 }
 
 /** Parses YAML of one or more documents; anchors, aliases and merge keys are resolved, both places kept. */
 export function parseYaml(text: string): ConfigTree {
   const parsed = parseAllDocuments(maskTemplates(text), {
-    version: '1.1', intAsBigInt: true, uniqueKeys: false, strict: false, prettyErrors: false, logLevel: 'silent', keepSourceTokens: false,
+    version: '1.1',
+    intAsBigInt: true,
+    uniqueKeys: false,
+    strict: false,
+    prettyErrors: false,
+    logLevel: 'silent',
+    keepSourceTokens: false,
     customTags: (tags: Tags) => tags.filter((tag) => typeof tag === 'string' || !UNWANTED.test(tag.tag)),
   });
   const documents = Array.isArray(parsed) ? (parsed as Document.Parsed[]) : [];

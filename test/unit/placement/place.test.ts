@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { balance, isPlacementRefusal, logicalToPhysical, place, PLACEMENT_POLICIES } from '../../../server/src/engine/placement/place';
+import {
+  balance,
+  isPlacementRefusal,
+  logicalToPhysical,
+  place,
+  PLACEMENT_POLICIES,
+} from '../../../server/src/engine/placement/place';
 import type { PlacementShape } from '../../../server/src/engine/placement/placement';
 
 const SHAPE: PlacementShape = { layers: 1, experts: 8, slots: 12, gpus: 4, nodes: 2, groups: 4 };
@@ -27,13 +33,21 @@ describe('place', () => {
     expect(answer.message).toContain(words);
   });
 
-  it.each([Number.NaN, -1, Number.POSITIVE_INFINITY])('refuses a load of %s, which the original would give all redundancy', (load) => {
-    const answer = place([Float64Array.from([load, 1, 1, 1, 1, 1, 1, 1])], SHAPE, 'eplb');
-    expect(isPlacementRefusal(answer) && answer.rule).toBe('load-not-a-number');
-  });
+  it.each([Number.NaN, -1, Number.POSITIVE_INFINITY])(
+    'refuses a load of %s, which the original would give all redundancy',
+    (load) => {
+      const answer = place([Float64Array.from([load, 1, 1, 1, 1, 1, 1, 1])], SHAPE, 'eplb');
+      expect(isPlacementRefusal(answer) && answer.rule).toBe('load-not-a-number');
+    },
+  );
 
   it('places every expert, every slot once, and never beats its own bound', () => {
-    const legal = fc.record({ groups: fc.constantFrom(1, 2, 4), extra: fc.nat(3), loads: fc.array(fc.nat(1000), { minLength: 16, maxLength: 16 }), policy: fc.constantFrom(...PLACEMENT_POLICIES) });
+    const legal = fc.record({
+      groups: fc.constantFrom(1, 2, 4),
+      extra: fc.nat(3),
+      loads: fc.array(fc.nat(1000), { minLength: 16, maxLength: 16 }),
+      policy: fc.constantFrom(...PLACEMENT_POLICIES),
+    });
     fc.assert(
       fc.property(legal, ({ groups, extra, loads, policy }) => {
         const shape = { layers: 1, experts: 16, slots: 16 + 4 * extra, gpus: 4, nodes: 2, groups };

@@ -44,7 +44,15 @@ describe('YAML', () => {
   });
 
   it.each([
-    ['yes', true], ['off', false], ['y', 'y'], ['1e-5', 1e-5], ['017', 15], ['1_000', 1000], ['~', null], ['2024-01-02', '2024-01-02'], ['90071992547409931', 90071992547409931n],
+    ['yes', true],
+    ['off', false],
+    ['y', 'y'],
+    ['1e-5', 1e-5],
+    ['017', 15],
+    ['1_000', 1000],
+    ['~', null],
+    ['2024-01-02', '2024-01-02'],
+    ['90071992547409931', 90071992547409931n],
   ])('reads %s as Python does', (text, value) => {
     expect(scalarAt(parseConfig(`a: ${text}\n`, 'yaml'), 'a').value).toEqual(value);
   });
@@ -56,7 +64,10 @@ describe('YAML', () => {
   });
 
   it('marks interpolations as unknown and resolves those of the same document', () => {
-    const tree = parseConfig('tp: ${TP}\npp: ${sizes.pp}\nsizes: {pp: 4}\narg: $(LWS_GROUP_SIZE)\nhelm: {{ .Values.tp }}\n', 'yaml');
+    const tree = parseConfig(
+      'tp: ${TP}\npp: ${sizes.pp}\nsizes: {pp: 4}\narg: $(LWS_GROUP_SIZE)\nhelm: {{ .Values.tp }}\n',
+      'yaml',
+    );
     expect(scalarAt(tree, 'tp').unresolved).toBe(true);
     expect(scalarAt(tree, 'pp')).toMatchObject({ value: 4, unresolved: false, raw: '${sizes.pp}' });
     expect(scalarAt(tree, 'arg').unresolved).toBe(true);
@@ -117,7 +128,10 @@ describe('TOML', () => {
 });
 
 describe('hostile input', () => {
-  const bomb = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]', ...Array.from({ length: 20 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(10).fill(`*a${i}`).join(', ')}]`)].join('\n');
+  const bomb = [
+    'a0: &a0 [x, x, x, x, x, x, x, x, x, x]',
+    ...Array.from({ length: 20 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(10).fill(`*a${i}`).join(', ')}]`),
+  ].join('\n');
   const cases: readonly (readonly [name: string, text: string, language: Language, code: string])[] = [
     ['deep brackets', '['.repeat(10_000), 'yaml', 'too-deep'],
     ['deep brackets', '['.repeat(10_000), 'json', 'too-deep'],
@@ -128,38 +142,47 @@ describe('hostile input', () => {
     ['binary content', 'a\0b', 'toml', 'binary'],
     ['a huge file', 'a: 1\n'.repeat(500_000), 'yaml', 'too-large'],
   ];
-  it.each(cases.map(([name, text, language, code]) => ({ name, text, language, code })))('answers $name in $language with $code', ({ text, language, code }) => {
-    expect(parseConfig(text, language).issues.map((issue) => issue.code)).toContain(code);
-  });
+  it.each(cases.map(([name, text, language, code]) => ({ name, text, language, code })))(
+    'answers $name in $language with $code',
+    ({ text, language, code }) => {
+      expect(parseConfig(text, language).issues.map((issue) => issue.code)).toContain(code);
+    },
+  );
 
   const seeds: Record<Language, string> = {
     yaml: 'a: &x {tp: 8, l: [1, 2]}\nb:\n  <<: *x\n  s: "q # q"\n# c\n- x\n',
     json: '{"a": [1, 2.5, {"b": null}], "c": "x\\n"}',
     toml: '[a]\nb = 1\nc = [1, 2]\n[[d]]\ne = "x"\n',
   };
-  it.each(['yaml', 'json', 'toml'] as const)('never throws on edited %s, and places stay inside the text', (language) => {
-    fc.assert(
-      fc.property(fc.nat(60), fc.nat(10), fc.string({ maxLength: 6 }), (at, cut, put) => {
-        const seed = seeds[language];
-        const text = seed.slice(0, at) + put + seed.slice(at + cut);
-        const tree = parseConfig(text, language);
-        for (const root of tree.documents) {
-          walk(root, ({ span }) => {
-            expect(span.start).toBeGreaterThanOrEqual(0);
-            expect(span.end).toBeLessThanOrEqual(text.length);
-            expect(span.start).toBeLessThanOrEqual(span.end);
-          });
-        }
-      }),
-      { numRuns: 400 },
-    );
-  });
+  it.each(['yaml', 'json', 'toml'] as const)(
+    'never throws on edited %s, and places stay inside the text',
+    (language) => {
+      fc.assert(
+        fc.property(fc.nat(60), fc.nat(10), fc.string({ maxLength: 6 }), (at, cut, put) => {
+          const seed = seeds[language];
+          const text = seed.slice(0, at) + put + seed.slice(at + cut);
+          const tree = parseConfig(text, language);
+          for (const root of tree.documents) {
+            walk(root, ({ span }) => {
+              expect(span.start).toBeGreaterThanOrEqual(0);
+              expect(span.end).toBeLessThanOrEqual(text.length);
+              expect(span.start).toBeLessThanOrEqual(span.end);
+            });
+          }
+        }),
+        { numRuns: 400 },
+      );
+    },
+  );
 });
 
 describe('nodeAt', () => {
   const tree = parseConfig('model:\n  heads: 64\n  list: [1, 22]\n', 'yaml');
   it.each([
-    [3, ['model'], true], [10, ['model', 'heads'], true], [17, ['model', 'heads'], false], [32, ['model', 'list', '1'], false],
+    [3, ['model'], true],
+    [10, ['model', 'heads'], true],
+    [17, ['model', 'heads'], false],
+    [32, ['model', 'list', '1'], false],
   ])('finds what stands at %i', (offset, path, onKey) => {
     expect(nodeAt(tree, offset)).toMatchObject({ path, onKey });
   });

@@ -37,7 +37,10 @@ function placeLayer(load: Float64Array, shape: PlacementShape, groups: number, n
   const physicalToLogical = new Int32Array(shape.slots);
   const counts = new Int32Array(shape.experts);
   for (let node = 0; node < nodes; node += 1) {
-    const local = Float64Array.from({ length: expertsPerNode }, (_, place) => weights[order[node * expertsPerNode + place] ?? 0] ?? 0);
+    const local = Float64Array.from(
+      { length: expertsPerNode },
+      (_, place) => weights[order[node * expertsPerNode + place] ?? 0] ?? 0,
+    );
     const replicas = replicate(local, slotsPerNode);
     const shares = Float64Array.from(replicas.item, (item) => f32((local[item] ?? 0) / (replicas.counts[item] ?? 1)));
     const { pack, rank } = balancedPacking(shares, gpusPerNode);
@@ -67,7 +70,9 @@ function placeAll(policy: string, loads: Loads, shape: PlacementShape, groups: n
  * The caller has checked the shape (`refuseShape`). Source: deepseek-ai/EPLB, eplb.py, rebalance_experts.
  */
 export function eplb(loads: Loads, shape: PlacementShape): Placement {
-  return shape.groups % shape.nodes === 0 ? placeAll('eplb', loads, shape, shape.groups, shape.nodes) : placeAll('eplb', loads, shape, 1, 1);
+  return shape.groups % shape.nodes === 0
+    ? placeAll('eplb', loads, shape, shape.groups, shape.nodes)
+    : placeAll('eplb', loads, shape, 1, 1);
 }
 
 /** EPLB's global policy whatever the groups are: best balance, most traffic between nodes. */

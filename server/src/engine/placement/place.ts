@@ -34,7 +34,13 @@ function around(value: number, step: number): number[] {
   return [below, below + step].filter((candidate) => candidate > 0 && candidate !== value);
 }
 
-function refuse(rule: string, field: PlacementRefusal['field'], value: number, nearest: readonly number[], message: string): PlacementRefusal {
+function refuse(
+  rule: string,
+  field: PlacementRefusal['field'],
+  value: number,
+  nearest: readonly number[],
+  message: string,
+): PlacementRefusal {
   return { rule, field, value, nearest, message };
 }
 
@@ -46,13 +52,48 @@ export function refuseShape(shape: PlacementShape, policy: PlacementPolicy): Pla
   const { experts, slots, gpus, nodes, groups } = shape;
   const sizes = { experts, slots, gpus, nodes, groups };
   for (const [field, value] of Object.entries(sizes) as [keyof typeof sizes, number][]) {
-    if (!Number.isSafeInteger(value) || value <= 0) return refuse('not-a-size', field, Number.isFinite(value) ? value : 0, [1], `${field} must be a positive whole number.`);
+    if (!Number.isSafeInteger(value) || value <= 0)
+      return refuse(
+        'not-a-size',
+        field,
+        Number.isFinite(value) ? value : 0,
+        [1],
+        `${field} must be a positive whole number.`,
+      );
   }
-  if (slots < experts) return refuse('too-few-slots', 'slots', slots, around(experts, gpus).slice(-1), `${slots} slots cannot hold ${experts} experts: every expert needs at least one slot.`);
-  if (slots % gpus !== 0) return refuse('slots-not-divisible', 'slots', slots, around(slots, gpus), `${slots} slots cannot be split over ${gpus} GPUs; the nearest legal numbers are ${around(slots, gpus).join(' and ')}.`);
+  if (slots < experts)
+    return refuse(
+      'too-few-slots',
+      'slots',
+      slots,
+      around(experts, gpus).slice(-1),
+      `${slots} slots cannot hold ${experts} experts: every expert needs at least one slot.`,
+    );
+  if (slots % gpus !== 0)
+    return refuse(
+      'slots-not-divisible',
+      'slots',
+      slots,
+      around(slots, gpus),
+      `${slots} slots cannot be split over ${gpus} GPUs; the nearest legal numbers are ${around(slots, gpus).join(' and ')}.`,
+    );
   const hierarchical = policy === 'eplb' && groups % nodes === 0;
-  if (hierarchical && experts % groups !== 0) return refuse('experts-not-in-groups', 'groups', groups, [], `${experts} experts cannot be split into ${groups} groups of equal size.`);
-  if (hierarchical && gpus % nodes !== 0) return refuse('gpus-not-divisible', 'gpus', gpus, around(gpus, nodes), `${gpus} GPUs cannot be split over ${nodes} nodes; the nearest legal numbers are ${around(gpus, nodes).join(' and ')}.`);
+  if (hierarchical && experts % groups !== 0)
+    return refuse(
+      'experts-not-in-groups',
+      'groups',
+      groups,
+      [],
+      `${experts} experts cannot be split into ${groups} groups of equal size.`,
+    );
+  if (hierarchical && gpus % nodes !== 0)
+    return refuse(
+      'gpus-not-divisible',
+      'gpus',
+      gpus,
+      around(gpus, nodes),
+      `${gpus} GPUs cannot be split over ${nodes} nodes; the nearest legal numbers are ${around(gpus, nodes).join(' and ')}.`,
+    );
   return undefined;
 }
 
@@ -61,9 +102,23 @@ export function place(loads: Loads, shape: PlacementShape, policy: PlacementPoli
   const refusal = refuseShape(shape, policy);
   if (refusal !== undefined) return refusal;
   for (const [layer, row] of loads.entries()) {
-    if (row.length !== shape.experts) return refuse('wrong-expert-count', 'loads', row.length, [shape.experts], `Layer ${layer} has loads of ${row.length} experts, not of ${shape.experts}.`);
+    if (row.length !== shape.experts)
+      return refuse(
+        'wrong-expert-count',
+        'loads',
+        row.length,
+        [shape.experts],
+        `Layer ${layer} has loads of ${row.length} experts, not of ${shape.experts}.`,
+      );
     const bad = row.findIndex((load) => !(load >= 0 && load < Infinity));
-    if (bad >= 0) return refuse('load-not-a-number', 'loads', 0, [0], `The load of expert ${bad} in layer ${layer} is negative or not a number.`);
+    if (bad >= 0)
+      return refuse(
+        'load-not-a-number',
+        'loads',
+        0,
+        [0],
+        `The load of expert ${bad} in layer ${layer} is negative or not a number.`,
+      );
   }
   return POLICIES[policy](loads, shape);
 }
@@ -122,7 +177,12 @@ function bestEvenness(load: Float64Array, shape: PlacementShape): number {
 export function balance(placement: Placement, loads: Loads): PlacementBalance {
   const { shape } = placement;
   const gpuLoads = placement.physicalToLogical.map((row, layer) =>
-    gpuLoadsOf(row, placement.replicaCounts[layer] ?? new Int32Array(0), loads[layer] ?? new Float64Array(shape.experts), shape.gpus),
+    gpuLoadsOf(
+      row,
+      placement.replicaCounts[layer] ?? new Int32Array(0),
+      loads[layer] ?? new Float64Array(shape.experts),
+      shape.gpus,
+    ),
   );
   return { gpuLoads, meanOverMax: gpuLoads.map(evenness), lowerBound: loads.map((load) => bestEvenness(load, shape)) };
 }

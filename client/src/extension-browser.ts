@@ -1,0 +1,19 @@
+import * as vscode from 'vscode';
+import { LanguageClient } from 'vscode-languageclient/browser';
+import type { ClientHandle } from './client';
+import { activateShardlens } from './extension';
+
+let client: ClientHandle | undefined;
+
+/** Browser hosts: the server is a worker. */
+export function activate(context: vscode.ExtensionContext): void {
+  const script = vscode.Uri.joinPath(context.extensionUri, 'dist', 'web', 'server.js').toString(true);
+  client = activateShardlens(
+    context,
+    (options) => new LanguageClient('shardlens', 'Shardlens', new Worker(script), options),
+  );
+}
+
+export async function deactivate(): Promise<void> {
+  await client?.stop();
+}

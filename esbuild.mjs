@@ -1,0 +1,90 @@
+// All bundles in one place: extension host, language server, command line, webviews.
+import { access, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { build, context } from 'esbuild';
+
+const production = process.argv.includes('--production');
+const watch = process.argv.includes('--watch');
+
+// jsonc-parser's `main` is a UMD file that bundlers cannot follow, so the module entry comes first.
+const NODE_FIELDS = ['module', 'main'];
+const BROWSER_FIELDS = ['browser', 'module', 'main'];
+
+const common = {
+  bundle: true,
+  minify: production,
+  sourcemap: production ? false : 'linked',
+  target: 'es2022',
+  logLevel: 'warning',
+  legalComments: 'none',
+  metafile: true,
+};
+const node = { ...common, platform: 'node', format: 'cjs', mainFields: NODE_FIELDS };
+const browser = { ...common, platform: 'browser', mainFields: BROWSER_FIELDS };
+const webview = (name) => ({
+  ...browser,
+  format: 'iife',
+  entryPoints: { [`webview/${name}`]: `client/webview/${name}/main.tsx` },
+  outdir: 'dist',
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+});
+
+const bundles = [
+  { ...node, entryPoints: { extension: 'client/src/extension-node.ts' }, external: ['vscode'], outdir: 'dist' },
+  { ...node, entryPoints: { server: 'server/src/lsp/main-node.ts' }, outdir: 'dist' },
+  {
+    ...node,
+    entryPoints: { cli: 'server/src/cli/main.ts' },
+    outdir: 'dist',
+    banner: { js: '#!/usr/bin/env node' },
+    external: ['./server.js'],
+  },
+  {
+    ...browser,
+    format: 'cjs',
+    entryPoints: { 'web/extension': 'client/src/extension-browser.ts' },
+    external: ['vscode'],
+    outdir: 'dist',
+  },
+  { ...browser, format: 'iife', entryPoints: { 'web/server': 'server/src/lsp/main-browser.ts' }, outdir: 'dist' },
+  webview('timeline'),
+  webview('placement'),
+  webview('memory'),
+];
+
+async function exists(file) {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+await rm('dist', { recursive: true, force: true });
+await mkdir('dist', { recursive: true });
+const ready = [];
+for (const bundle of bundles) {
+  const entry = Object.values(bundle.entryPoints)[0];
+  if (await exists(entry)) ready.push(bundle);
+  else throw new Error(`${entry} is missing`);
+}
+if (watch) {
+  for (const bundle of ready) await (await context(bundle)).watch();
+} else {
+  const results = await Promise.all(ready.map((bundle) => build(bundle)));
+  const sizes = results.flatMap(({ metafile }) =>
+    Object.entries(metafile.outputs).filter(([file]) => /\.(?:js|css)$/.test(file)),
+  );
+  for (const [file, { bytes }] of sizes) console.log(`${String(bytes).padStart(9)}  ${file}`);
+  await chmod('dist/cli.js', 0o755);
+  await writeFile(
+    'dist/sizes.json',
+    JSON.stringify(Object.fromEntries(sizes.map(([file, { bytes }]) => [file, bytes])), null, 2),
+  );
+  if (production) {
+    const limits = JSON.parse(await readFile('scripts/size-limits.json', 'utf8'));
+    const over = sizes.filter(([file, { bytes }]) => limits[file] !== undefined && bytes > limits[file]);
+    for (const [file, { bytes }] of over)
+      console.error(`${file} has ${bytes} bytes, above its limit of ${limits[file]}`);
+    if (over.length > 0) process.exitCode = 1;
+  }
+}

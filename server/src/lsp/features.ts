@@ -1,0 +1,103 @@
+import type { CancellationToken } from 'vscode-languageserver';
+import type { Analysis } from '../features/analysis';
+import { codeActions } from '../features/code-actions';
+import { codeLenses } from '../features/code-lens';
+import { completion } from '../features/completion';
+import { hover } from '../features/hover';
+import { definition, documentLinks } from '../features/links';
+import { memoryView } from '../features/views/memory';
+import { placementView } from '../features/views/placement';
+import { planView } from '../features/views/plan';
+import { timelineView } from '../features/views/timeline';
+import type { NoView, ViewParams } from '../protocol/common';
+import type { PlacementParams } from '../protocol/placement';
+import { REQUEST } from '../protocol/requests';
+import type { TimelineParams } from '../protocol/timeline';
+import type { ServerState } from './server';
+
+/** Runs one feature; its failure costs this answer only and is logged once with the document. */
+function answer<T>(
+  state: ServerState,
+  name: string,
+  uri: string,
+  otherwise: T,
+  run: (analysis: Analysis) => T,
+  token?: CancellationToken,
+): T {
+  const document = state.documents.get(uri);
+  if (document === undefined || token?.isCancellationRequested === true) return otherwise;
+  try {
+    return run(state.store.analysisOf(document));
+  } catch (error) {
+    state.log(`${name} in ${uri}`, error);
+    return otherwise;
+  }
+}
+
+function registerLanguage(state: ServerState): void {
+  const { connection, files } = state;
+  const exists = (uri: string): boolean => typeof files.lookup(uri) === 'string';
+  connection.onHover(({ textDocument, position }, token) =>
+    answer(state, 'hover', textDocument.uri, null, (analysis) => hover(analysis, position), token),
+  );
+  connection.onCompletion(({ textDocument, position }, token) =>
+    answer(state, 'completion', textDocument.uri, [], (analysis) => completion(analysis, position), token),
+  );
+  connection.onCodeLens(({ textDocument }, token) =>
+    answer(state, 'code lens', textDocument.uri, [], codeLenses, token),
+  );
+  connection.onCodeAction(({ textDocument, range, context }, token) =>
+    answer(
+      state,
+      'code action',
+      textDocument.uri,
+      [],
+      (analysis) => codeActions(analysis, range, context.diagnostics),
+      token,
+    ),
+  );
+  connection.onDocumentLinks(({ textDocument }, token) =>
+    answer(state, 'document link', textDocument.uri, [], (analysis) => documentLinks(analysis, exists), token),
+  );
+  connection.onDefinition(({ textDocument, position }, token) =>
+    answer(state, 'definition', textDocument.uri, null, (analysis) => definition(analysis, position, exists), token),
+  );
+}
+
+/** While the text is broken a picture is made of the last good one, and says so. */
+function picture<T extends object>(
+  state: ServerState,
+  name: string,
+  uri: string,
+  draw: (analysis: Analysis) => T | NoView,
+): T | NoView {
+  const closed: NoView = { empty: true, uri, reason: 'The document is not open.' };
+  return answer<T | NoView>(state, name, uri, closed, (analysis) => {
+    const fault = analysis.tree.issues.find(({ code }) => code !== 'duplicate-key');
+    const good = state.store.lastGood(uri);
+    if (fault === undefined || good === undefined) return draw(analysis);
+    const line = analysis.lines.positionAt(fault.span.start).line + 1;
+    return {
+      ...draw(good),
+      stale: `Line ${String(line)} does not parse; this is the picture of the last text that did.`,
+    };
+  });
+}
+
+function registerViews(state: ServerState): void {
+  const { connection, files } = state;
+  connection.onRequest(REQUEST.memory, ({ uri }: ViewParams) => picture(state, 'memory', uri, memoryView));
+  connection.onRequest(REQUEST.schedule, (params: TimelineParams) =>
+    picture(state, 'schedule', params.uri, (analysis) => timelineView(analysis, params)),
+  );
+  connection.onRequest(REQUEST.placement, (params: PlacementParams) =>
+    picture(state, 'placement', params.uri, (analysis) => placementView(analysis, params, files.lookup)),
+  );
+  connection.onRequest(REQUEST.plan, ({ uri }: ViewParams) => picture(state, 'plan', uri, planView));
+}
+
+/** Registers every request; adding a feature adds a line here. */
+export function registerFeatures(state: ServerState): void {
+  registerLanguage(state);
+  registerViews(state);
+}
