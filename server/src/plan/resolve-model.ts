@@ -1,4 +1,4 @@
-import type { ModelSpec } from '../engine/model/spec';
+import { OPTIONAL_MODEL_FIELDS, type ModelSpec } from '../engine/model/spec';
 import type { QuantizationSpec } from '../engine/spec/numbers';
 import { defined, filler, isSize } from './fill';
 import type { Assumption, Planned } from './plan';
@@ -11,37 +11,8 @@ export function missingModelFields(model: Planned<ModelSpec>): string[] {
 }
 
 function copyOptional(model: Planned<ModelSpec>): Partial<ModelSpec> {
-  const keys = [
-    'architecture',
-    'family',
-    'qLoraRank',
-    'kvLoraRank',
-    'qkNopeHeadDim',
-    'qkRopeHeadDim',
-    'vHeadDim',
-    'indexHeads',
-    'indexHeadDim',
-    'indexTopk',
-    'learnedPositions',
-    'experts',
-    'expertsPerToken',
-    'expertIntermediateSize',
-    'sharedExperts',
-    'sharedExpertIntermediateSize',
-    'sharedExpertGate',
-    'expertBias',
-    'routerBias',
-    'routerCorrectionBias',
-    'expertGroups',
-    'groupsPerToken',
-    'moeLayers',
-    'mtpLayers',
-    'slidingWindow',
-    'slidingLayers',
-    'maxPositions',
-  ] as const;
   return Object.fromEntries(
-    keys.flatMap((key) => (model[key] === undefined ? [] : [[key, model[key].value]])),
+    OPTIONAL_MODEL_FIELDS.flatMap((key) => (model[key] === undefined ? [] : [[key, model[key].value]])),
   ) as Partial<ModelSpec>;
 }
 
@@ -122,6 +93,12 @@ export function resolveQuantization(section: Planned<QuantizationSpec>, log: Ass
     groupSize: fill.known('groupSize'),
     scaleDType: fill.known('scaleDType'),
     excluded: fill.known('excluded'),
+    included: fill.known('included'),
+    overrides: fill.known('overrides'),
+    weightBits: fill.known('weightBits'),
+    zeroPoints: fill.known('zeroPoints'),
+    activationOrder: fill.known('activationOrder'),
+    staticActivations: fill.known('staticActivations'),
     source: fill.known('source'),
   } as QuantizationSpec);
 }

@@ -35,6 +35,15 @@ export const DTYPE_BITS: Readonly<Record<DType, number>> = {
   NF4: 4,
 };
 
+/** How some modules are stored in a mixed-precision checkpoint. */
+export interface QuantizationOverride {
+  /** Module name patterns, as the file lists them. */
+  readonly modules: readonly string[];
+  readonly method: QuantizationSpec['method'];
+  readonly groupSize?: number;
+  readonly scaleDType?: DType;
+}
+
 /**
  * How weights are stored in a checkpoint or while serving.
  * `block` is rows x columns that share one scale; absent for per-tensor and per-channel schemes.
@@ -59,6 +68,18 @@ export interface QuantizationSpec {
   readonly scaleDType?: DType;
   /** Module name patterns kept in `baseDType`, as the file lists them. */
   readonly excluded?: readonly string[];
+  /** When present, only modules that match are stored by `method`; the rest is in `baseDType` unless an override covers it. */
+  readonly included?: readonly string[];
+  /** Modules stored in another way (mixed precision); the first that covers a module decides. */
+  readonly overrides?: readonly QuantizationOverride[];
+  /** Bits of one packed integer weight where a group scheme is not the usual 4 (GPTQ with 2, 3 or 8). */
+  readonly weightBits?: number;
+  /** Group schemes: zero points are stored (always in GPTQ and AWQ files; asymmetric ones in compressed-tensors). */
+  readonly zeroPoints?: boolean;
+  /** GPTQ `desc_act` or compressed-tensors `actorder: group`: one I32 group index an input channel is stored. */
+  readonly activationOrder?: boolean;
+  /** Scales of activations are stored with the weights (static activation quantization). */
+  readonly staticActivations?: boolean;
   /** Format of everything that is not quantized. */
   readonly baseDType: DType;
   /** The framework's own word, such as `compressed-tensors` or `modelopt`. */
