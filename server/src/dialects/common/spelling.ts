@@ -21,7 +21,7 @@ export function editDistance(a: string, b: string, limit: number): number {
     before = above;
     above = row;
   }
-  return above[b.length] ?? limit + 1;
+  return Math.min(above[b.length] ?? limit + 1, limit + 1);
 }
 
 /** The known word nearest to `word` within two edits (one for words under five letters), or undefined. */

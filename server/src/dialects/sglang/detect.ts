@@ -122,7 +122,7 @@ export function detectSglang(tree: ConfigTree, _fileName: string): Detection | u
   const short = root.entries.some(({ key, value }) => ['tp', 'dp', 'ep', 'pp'].includes(key) && isScalar(value));
   const own = keysSeen(keys, OWN, 0.4, 0.8);
   const diffusion =
-    DIFFUSION.filter((key) => keys.has(key)).length < 2 ? undefined : keysSeen(keys, DIFFUSION, 0.2, 0.7);
+    DIFFUSION.filter((key) => keys.has(key)).length < 2 ? undefined : keysSeen(keys, DIFFUSION, 0.25, 0.75);
   const known = root.entries.filter(({ key }) => flagOf(key) !== undefined).length;
   return weigh('sglang', [
     own,

@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../common/json-schema';
+import { dereference, type JsonSchema } from '../common/json-schema';
 import { sglangSchema } from '../schemas';
 
 /** What argparse makes of one key of a config file. */
@@ -10,7 +10,9 @@ export type KeyMatch =
   | { readonly kind: 'removed'; readonly successor: string | null }
   | { readonly kind: 'unknown' };
 
-const properties = sglangSchema.properties ?? {};
+const properties: Readonly<Record<string, JsonSchema>> = Object.fromEntries(
+  Object.entries(sglangSchema.properties ?? {}).map(([flag, schema]) => [flag, dereference(sglangSchema, schema)]),
+);
 const unsupported = new Set(sglangSchema['x-unsupported']);
 /** Every option string without its dashes, with the flag it belongs to. */
 const options: ReadonlyMap<string, string> = new Map(

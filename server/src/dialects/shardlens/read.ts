@@ -3,10 +3,11 @@ import type { Finding } from '../../plan/finding';
 import type { Plan, Planned, Sourced, Unresolved } from '../../plan/plan';
 import type { ConfigNode, ConfigTree, Entry, MapNode } from '../../syntax/tree';
 import type { ModelSpec } from '../../engine/model/spec';
+import { dtypeOf } from '../common/dtypes';
 import { remark, replaceFix } from '../common/findings';
 import { branches, dereference, type JsonSchema } from '../common/json-schema';
 import { booleanOf, entryOf, isUnresolved, keyPlaceOf, mapOf, placeOf, rootMap, textOf } from '../common/nodes';
-import { derived, written } from '../common/sourced';
+import { byDefault, derived, written } from '../common/sourced';
 import { layoutFault, parsePipelineLayout } from '../megatron/pipeline-layout';
 import { shardlensSchema } from '../schemas';
 import { layerSet, readValue } from './values';
@@ -163,6 +164,13 @@ function implied(root: MapNode, collected: Collected): void {
       derived(name === 'nvfp4' ? 'F4_E2M1' : 'F8_E4M3', `the ${name} recipe`, recipe),
     );
   }
+  const chunks = collected.sections['layout']?.['virtualPipeline'];
+  if (typeof chunks?.value === 'number' && chunks.value > 1)
+    put(collected, 'pipeline.kind', {
+      value: 'interleaved',
+      origin: 'derived',
+      note: 'several chunks a pipeline rank',
+    });
   const modules = collected.sections['recompute']?.['modules'];
   if (modules !== undefined) {
     const { at, label } = modules;
@@ -189,6 +197,33 @@ function taskOf(root: MapNode): 'training' | 'serving' {
   const stated = textOf(entryOf(root, 'task')?.value);
   if (stated === 'training' || stated === 'serving') return stated;
   return entryOf(root, 'serving') === undefined ? 'training' : 'serving';
+}
+
+/** Sections whose defaults hold for any plan of a task; those of model, cluster and quantization come from presets and the model's own config. */
+const DEFAULTED: Readonly<Record<'training' | 'serving', readonly string[]>> = {
+  training: ['parallelism', 'schedule', 'precision', 'optimizer', 'recompute', 'experts'],
+  serving: ['parallelism', 'serving', 'experts'],
+};
+
+function defaultsBelow(schema: JsonSchema, collected: Collected): void {
+  for (const property of Object.values(schema.properties ?? {})) {
+    const own = dereference(shardlensSchema, property);
+    const field = own['x-plan'];
+    if (field !== undefined && own.default !== undefined) {
+      if (collected.unresolved.some(({ path }) => path === field)) continue;
+      const value = typeof own.default === 'string' && own['x-read'] === 'dtype' ? dtypeOf(own.default) : own.default;
+      if (value !== undefined) put(collected, field, byDefault<unknown>(value, "the plan format's default"));
+    } else if (own.properties !== undefined) defaultsBelow(own, collected);
+    else for (const branch of own.oneOf ?? []) if (branch.properties !== undefined) defaultsBelow(branch, collected);
+  }
+}
+
+function fillDefaults(task: 'training' | 'serving', collected: Collected): void {
+  const properties = shardlensSchema.properties ?? {};
+  defaultsBelow(
+    { properties: Object.fromEntries(DEFAULTED[task].map((key) => [key, properties[key] ?? {}])) },
+    collected,
+  );
 }
 
 /** A preset or a path that the model section starts from wins over its display name. */
@@ -277,12 +312,13 @@ export function readShardlens(tree: ConfigTree, _companion: ReadCompanion): Dial
   readLayerSets(root, collected);
   readBlock(root, collected);
   placementFile(root, collected);
-  implied(root, collected);
   const layout = readLayout(root, collected);
+  implied(root, collected);
   // An empty flag section such as `sequence:` stays unset; booleans in quotes are read as people mean them.
   const sequence = entryOf(mapOf(root, 'parallelism'), 'sequence');
   if (sequence !== undefined && booleanOf(sequence.value) !== undefined)
     put(collected, 'layout.sequenceParallel', written(booleanOf(sequence.value), sequence));
+  fillDefaults(taskOf(root), collected);
   const findings = [...versionFindings(root), ...missingVersion(root), ...structuralFindings(root), ...layout];
   return { plan: planOf(root, collected), findings, references: collected.references };
 }
