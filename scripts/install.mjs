@@ -50,7 +50,8 @@ export function installProject() {
   const lock = path.join(root, 'package-lock.json');
   once(
     path.join(root, 'node_modules/.shardlens-ready'),
-    [lock, path.join(root, 'package.json')],
+    // Scripts and settings of package.json change often and install nothing; what would shows in the lock file.
+    [lock],
     'Installing packages',
     () => {
       npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
