@@ -24,10 +24,16 @@ export interface FlagMatch {
   readonly schema: JsonSchema;
 }
 
+/** Every spelling of a flag; those that argparse adds with `--no-` switch their destination off. */
+function spellings(flag: string, schema: JsonSchema): (readonly [string, FlagMatch])[] {
+  const own = [flag, ...(schema['x-aliases'] ?? [])].map((name) => [name, { flag, schema }] as const);
+  if (schema['x-optional'] !== true) return own;
+  const dest = schema['x-dest'] ?? snake(flag);
+  return [...own, [`--no-${flag.slice(2)}`, { flag, schema: { ...schema, 'x-dest': dest, 'x-off': true } }]];
+}
+
 const byFlag: ReadonlyMap<string, FlagMatch> = new Map(
-  Object.entries(megatronFlags).flatMap(([flag, schema]) =>
-    [flag, ...(schema['x-aliases'] ?? [])].map((name) => [name, { flag, schema }] as const),
-  ),
+  Object.entries(megatronFlags).flatMap(([flag, schema]) => spellings(flag, schema)),
 );
 
 function snake(flag: string): string {
@@ -40,7 +46,7 @@ export function destinationOf({ flag, schema }: FlagMatch): string {
 }
 
 const byDestination: ReadonlyMap<string, FlagMatch> = new Map(
-  [...byFlag.values()].map((match) => [destinationOf(match), match]),
+  [...byFlag.values()].reverse().map((match) => [destinationOf(match), match]),
 );
 
 /** Field names of TransformerConfig and of the YAML configs for arguments that argparse stores under another name. */
