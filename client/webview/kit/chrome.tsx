@@ -1,6 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { ViewAssumption } from '../../../server/src/protocol/common';
+import type { SourceLink, ViewAssumption } from '../../../server/src/protocol/common';
 import { Icon } from './icon';
 import type { IconName } from './icon';
 
@@ -12,6 +12,8 @@ export interface Fact {
   readonly note?: string;
   readonly tone?: 'bad';
   readonly onReveal?: () => void;
+  /** What the button does, where it is not to show a line. */
+  readonly hint?: string;
 }
 
 export function Facts({ facts }: { readonly facts: readonly Fact[] }): JSX.Element {
@@ -22,7 +24,12 @@ export function Facts({ facts }: { readonly facts: readonly Fact[] }): JSX.Eleme
           {fact.onReveal === undefined ? (
             <FactText fact={fact} />
           ) : (
-            <button type="button" class="chip" title={`Show the line that sets ${fact.label}`} onClick={fact.onReveal}>
+            <button
+              type="button"
+              class="chip"
+              title={fact.hint ?? `Show the line that sets ${fact.label}`}
+              onClick={fact.onReveal}
+            >
               <FactText fact={fact} />
             </button>
           )}
@@ -38,6 +45,31 @@ function FactText({ fact }: { readonly fact: Fact }): JSX.Element {
       <span class="label">{fact.label}</span> <span class="value">{fact.value}</span>
       {fact.note === undefined ? null : <span class="note"> {fact.note}</span>}
     </>
+  );
+}
+
+export interface OtherLinksProps {
+  readonly links: readonly SourceLink[];
+  readonly onReveal: (link: SourceLink) => void;
+}
+
+/** Config lines that take part in the picture but stand behind no single figure of it. */
+export function OtherLinks({ links, onReveal }: OtherLinksProps): JSX.Element | null {
+  return links.length === 0 ? null : (
+    <p class="formula">
+      <span class="label">Also decided by</span>{' '}
+      {links.map((link) => (
+        <button
+          key={link.label}
+          type="button"
+          class="link"
+          title={`Show ${link.label} in the file`}
+          onClick={() => onReveal(link)}
+        >
+          {link.label}
+        </button>
+      ))}
+    </p>
   );
 }
 
@@ -66,7 +98,13 @@ export function Tool({ icon, label, pressed, expanded, onClick }: ToolProps): JS
   );
 }
 
-export function PinTool({ pinned, onPin }: { readonly pinned: boolean; readonly onPin: (pinned: boolean) => void }): JSX.Element {
+export function PinTool({
+  pinned,
+  onPin,
+}: {
+  readonly pinned: boolean;
+  readonly onPin: (pinned: boolean) => void;
+}): JSX.Element {
   const label = pinned ? 'Pinned to this file: follow the active editor again' : 'Pin to this file';
   return <Tool icon="pin" label={label} pressed={pinned} onClick={() => onPin(!pinned)} />;
 }
@@ -85,7 +123,8 @@ export function ExportMenu({ choices }: { readonly choices: readonly ExportChoic
     box.current?.querySelector<HTMLElement>('.menu button')?.focus();
     const close = (event: Event): void => {
       if (event instanceof KeyboardEvent && event.key !== 'Escape') return;
-      if (event.target instanceof Node && event.type === 'pointerdown' && box.current?.contains(event.target) === true) return;
+      if (event.target instanceof Node && event.type === 'pointerdown' && box.current?.contains(event.target) === true)
+        return;
       setOpen(false);
       if (event instanceof KeyboardEvent) box.current?.querySelector<HTMLElement>('.tool')?.focus();
     };
@@ -136,8 +175,11 @@ const ORIGIN_WORDS: Readonly<Record<string, string>> = {
 /** What no file states: one quiet line, opened into the list with where each value comes from. */
 export function Assumptions({ items }: { readonly items: readonly ViewAssumption[] }): JSX.Element | null {
   if (items.length === 0) return null;
-  const guesses = items.filter((item) => item.origin === 'assumed').length;
-  const first = items.slice(0, 3).map((item) => `${item.field} = ${item.value}`);
+  const guessed = items.filter((item) => item.origin === 'assumed');
+  const guesses = guessed.length;
+  const first = [...guessed, ...items.filter((item) => item.origin !== 'assumed')]
+    .slice(0, 3)
+    .map((item) => `${item.field} = ${item.value}`);
   const more = items.length > 3 ? ', …' : '';
   return (
     <details class="assumptions">
@@ -170,7 +212,13 @@ export function Assumptions({ items }: { readonly items: readonly ViewAssumption
 }
 
 /** Nothing to draw: what is missing, said calmly. */
-export function EmptyState({ reason, children }: { readonly reason: string; readonly children?: ComponentChildren }): JSX.Element {
+export function EmptyState({
+  reason,
+  children,
+}: {
+  readonly reason: string;
+  readonly children?: ComponentChildren;
+}): JSX.Element {
   return (
     <div class="empty">
       <p>{reason}</p>

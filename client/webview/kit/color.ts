@@ -20,7 +20,10 @@ export function parseColor(text: string): Rgba | undefined {
     const a = hex.length === 4 || hex.length === 8 ? hexChannel(hex, 3 * digits, digits) : 1;
     return r === undefined || g === undefined || b === undefined ? undefined : { r, g, b, a };
   }
-  const parts = /^rgba?\(([^)]*)\)$/i.exec(text.trim())?.[1]?.split(/[\s,/]+/).filter((part) => part !== '');
+  const parts = /^rgba?\(([^)]*)\)$/i
+    .exec(text.trim())?.[1]
+    ?.split(/[\s,/]+/)
+    .filter((part) => part !== '');
   if (parts === undefined || parts.length < 3) return undefined;
   const [r = NaN, g = NaN, b = NaN, a = 1] = parts.map((part, index) => {
     const number = Number.parseFloat(part);

@@ -18,7 +18,8 @@ export function gib(bytes: number): string {
 /** Bytes in the unit that suits them: `71.2 GiB`, `656 B`. */
 export function bytesText(bytes: number): string {
   for (const [size, name] of UNITS) {
-    if (Math.abs(bytes) >= size) return `${grouped(bytes / size, bytes / size >= 100 ? 0 : bytes / size >= 10 ? 1 : 2)} ${name}`;
+    if (Math.abs(bytes) >= size)
+      return `${grouped(bytes / size, bytes / size >= 100 ? 0 : bytes / size >= 10 ? 1 : 2)} ${name}`;
   }
   return `${grouped(bytes, 0)} B`;
 }
@@ -38,7 +39,12 @@ export function percent(share: number, digits = 1): string {
 
 /** 671026404352 -> `671.0B`, as model cards write parameter counts. */
 export function count(value: number): string {
-  for (const [size, letter] of [[1e12, 'T'], [1e9, 'B'], [1e6, 'M'], [1e3, 'K']] as const) {
+  for (const [size, letter] of [
+    [1e12, 'T'],
+    [1e9, 'B'],
+    [1e6, 'M'],
+    [1e3, 'K'],
+  ] as const) {
     if (Math.abs(value) >= size) return `${grouped(value / size, 1)}${letter}`;
   }
   return grouped(value, 0);

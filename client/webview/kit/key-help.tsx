@@ -6,7 +6,13 @@ import { Tool } from './chrome';
 export type KeyRow = readonly [keys: string, meaning: string];
 
 /** The list of keys as a modal dialog; the browser keeps the focus inside and closes it on Escape. */
-export function KeyHelp({ rows, onClose }: { readonly rows: readonly KeyRow[]; readonly onClose: () => void }): JSX.Element {
+export function KeyHelp({
+  rows,
+  onClose,
+}: {
+  readonly rows: readonly KeyRow[];
+  readonly onClose: () => void;
+}): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => ref.current?.showModal(), []);
   return (

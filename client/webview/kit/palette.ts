@@ -57,7 +57,7 @@ const LIGHT: DataPalette = {
   limit: '#c4001d',
   curve: '#3d3d3d',
   curveFill: 'rgba(60,60,60,0.13)',
-  ramp: ['#6f9bd1', '#4c77bd', '#6a4aa5', '#8c2277', '#8e0b3a', '#4d0016'],
+  ramp: ['#8494a8', '#6c86b5', '#7a5fb0', '#98307f', '#96103f', '#4d0016'],
 };
 
 const DARK: DataPalette = {
@@ -85,7 +85,7 @@ const DARK: DataPalette = {
   limit: '#ff6b6b',
   curve: '#c8c8c8',
   curveFill: 'rgba(200,200,200,0.14)',
-  ramp: ['#4e6f9e', '#5f7fd0', '#a873d6', '#ef7aa8', '#ffae7a', '#ffeeb0'],
+  ramp: ['#5d6c80', '#6782b8', '#a47fd8', '#ef7aa8', '#ffae7a', '#ffeeb0'],
 };
 
 const HC_DARK: DataPalette = {
@@ -95,7 +95,7 @@ const HC_DARK: DataPalette = {
     I: ['#39d9a4', '#0b8062'],
     W: ['#e593eb', '#a54ba0'],
   },
-  hatchOnLight: 'rgba(0,0,0,0.34)',
+  hatchOnLight: 'rgba(0,0,0,0.27)',
   hatchOnDark: 'rgba(0,0,0,0.45)',
   parts: {
     weights: '#87b4fc',
@@ -113,7 +113,7 @@ const HC_DARK: DataPalette = {
   limit: '#ff8080',
   curve: '#ffffff',
   curveFill: 'rgba(255,255,255,0.16)',
-  ramp: ['#56759f', '#6a8cf0', '#bd86ff', '#ff8cba', '#ffbf85', '#fff6c9'],
+  ramp: ['#64748a', '#6f90d0', '#b58cf0', '#ff8cba', '#ffbf85', '#fff6c9'],
 };
 
 const HC_LIGHT: DataPalette = {
@@ -141,7 +141,7 @@ const HC_LIGHT: DataPalette = {
   limit: '#b5001b',
   curve: '#000000',
   curveFill: 'rgba(0,0,0,0.14)',
-  ramp: ['#5f8fce', '#3866b5', '#5a3798', '#7d1069', '#7a002b', '#38000f'],
+  ramp: ['#7888a0', '#5878b0', '#64449c', '#7d1069', '#7a002b', '#38000f'],
 };
 
 export const PALETTES: Readonly<Record<ThemeKind, DataPalette>> = {

@@ -69,6 +69,9 @@ export function createQuads(): Quads {
 
 /** A small solid triangle with its tip at `x, y`, pointing along `angle` (radians, 0 to the right). */
 export function arrowHead(pen: Pen, x: number, y: number, angle: number, size: number, fill: string): void {
-  const corner = (turn: number): [number, number] => [x - size * Math.cos(angle + turn), y - size * Math.sin(angle + turn)];
+  const corner = (turn: number): [number, number] => [
+    x - size * Math.cos(angle + turn),
+    y - size * Math.sin(angle + turn),
+  ];
   pen.area([x, y, ...corner(0.42), ...corner(-0.42)], fill);
 }

@@ -73,7 +73,11 @@ export function useSurface(family: string, paint: Paint, inputs: readonly unknow
   latest.current = { paint, family };
   useEffect(() => {
     if (ref.current === null) return undefined;
-    const made = attach(ref.current, () => latest.current.family, (pen, size) => latest.current.paint(pen, size));
+    const made = attach(
+      ref.current,
+      () => latest.current.family,
+      (pen, size) => latest.current.paint(pen, size),
+    );
     attached.current = made;
     return () => {
       attached.current = undefined;

@@ -19,9 +19,17 @@ export interface SvgOptions {
 
 /** Makes any text safe inside XML text and attributes. */
 export function escapeXml(text: string): string {
-  const names: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' };
+  const names: Readonly<Record<string, string>> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&apos;',
+  };
   // eslint-disable-next-line no-control-regex -- XML 1.0 forbids these even when escaped.
-  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '').replace(/[&<>"']/g, (char) => names[char] ?? char);
+  return text
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '')
+    .replace(/[&<>"']/g, (char) => names[char] ?? char);
 }
 
 /** Two decimals: a hundredth of a pixel is below anything a printer shows, and files stay small. */
@@ -55,7 +63,9 @@ function patternText(id: string, name: Exclude<TextureName, 'none'>, color: stri
   const solid = opacity === null ? color : `rgb(${opacity[1]})`;
   const strength = opacity === null ? '1' : (opacity[2] ?? '1');
   const lines = texture.segments
-    .map(([x1, y1, x2, y2]) => `<path d="M${x1} ${y1}L${x2} ${y2}" stroke="${solid}" stroke-width="${texture.stroke}"/>`)
+    .map(
+      ([x1, y1, x2, y2]) => `<path d="M${x1} ${y1}L${x2} ${y2}" stroke="${solid}" stroke-width="${texture.stroke}"/>`,
+    )
     .join('');
   const dots = texture.dots.map(([x, y, r]) => `<circle cx="${x}" cy="${y}" r="${r}" fill="${solid}"/>`).join('');
   return `<pattern id="${id}" width="${texture.tile}" height="${texture.tile}" patternUnits="userSpaceOnUse"><g opacity="${strength}">${lines}${dots}</g></pattern>`;
@@ -71,7 +81,9 @@ function quadsPath(quads: Float64Array, count: number): string {
   const parts: string[] = [];
   for (let at = 0; at < count * 4; at += 4) {
     const width = quads[at + 2] ?? 0;
-    parts.push(`M${round(quads[at] ?? 0)} ${round(quads[at + 1] ?? 0)}h${round(width)}v${round(quads[at + 3] ?? 0)}h${round(-width)}z`);
+    parts.push(
+      `M${round(quads[at] ?? 0)} ${round(quads[at + 1] ?? 0)}h${round(width)}v${round(quads[at + 3] ?? 0)}h${round(-width)}z`,
+    );
   }
   return parts.join('');
 }
@@ -102,9 +114,11 @@ export function svgSheet(options: SvgOptions): SvgSheet {
       if (name !== 'none') body.push(`<rect ${box(x, y, width, height)} fill="url(#${patternId(name, color)})"/>`);
     },
     textures: (quads, count, name, color) => {
-      if (name !== 'none' && count > 0) body.push(`<path d="${quadsPath(quads, count)}" fill="url(#${patternId(name, color)})"/>`);
+      if (name !== 'none' && count > 0)
+        body.push(`<path d="${quadsPath(quads, count)}" fill="url(#${patternId(name, color)})"/>`);
     },
-    frame: (x, y, width, height, stroke) => void body.push(`<rect ${box(x, y, width, height)} fill="none" ${strokeText(stroke)}/>`),
+    frame: (x, y, width, height, stroke) =>
+      void body.push(`<rect ${box(x, y, width, height)} fill="none" ${strokeText(stroke)}/>`),
     line: (points, stroke) => void body.push(`<path d="${path(points)}" fill="none" ${strokeText(stroke)}/>`),
     area: (points, fill) => void body.push(`<path d="${path(points)}z" fill=${paint(fill)}/>`),
     text: (text, x, y, style) => void body.push(textElement(text, x, y, style)),

@@ -133,6 +133,7 @@ function csvCell(text: string): string {
 /** The same table as comma-separated text (RFC 4180), unrounded: cells hold the sort keys. */
 export function toCsv(rows: number, columns: readonly TableColumn[]): string {
   const lines = [columns.map((column) => csvCell(column.title)).join(',')];
-  for (let row = 0; row < rows; row += 1) lines.push(columns.map((column) => csvCell(String(column.key(row)))).join(','));
+  for (let row = 0; row < rows; row += 1)
+    lines.push(columns.map((column) => csvCell(String(column.key(row)))).join(','));
   return `${lines.join('\r\n')}\r\n`;
 }

@@ -13,6 +13,8 @@ export interface Theme {
   readonly border: string;
   readonly focus: string;
   readonly font: string;
+  /** A veil of the background's colour that pushes marks back without hiding them. */
+  readonly dim: string;
 }
 
 interface Fallback {
@@ -44,6 +46,11 @@ export function isReadable(front: string, back: string): boolean {
   return one !== undefined && other !== undefined && contrast(over(one, other), other) >= 4.5;
 }
 
+function veil(background: string): string {
+  const { r, g, b } = parseColor(background) ?? { r: 0.5, g: 0.5, b: 0.5 };
+  return `rgba(${[r, g, b].map((channel) => Math.round(channel * 255)).join(',')},0.68)`;
+}
+
 /** Reads the theme as it is now. */
 export function readTheme(document: Document): Theme {
   const kind = themeKindOf(document.body.classList);
@@ -70,6 +77,7 @@ export function readTheme(document: Document): Theme {
     muted,
     border: read([highContrast ? '--vscode-contrastBorder' : '--vscode-panel-border'], fallback.border),
     focus: read(['--vscode-focusBorder'], fallback.focus),
+    dim: veil(background),
     font: read(['--vscode-font-family'], 'system-ui, sans-serif'),
   };
 }

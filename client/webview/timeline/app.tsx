@@ -14,11 +14,20 @@ import { spoken } from '../kit/tooltip';
 import { fitAxis, toValue } from '../kit/viewport';
 import type { Axis } from '../kit/viewport';
 import { blockName, describeBlock } from './describe';
-import { DurationLine, FormulaLine, KindPicker, linksByRole, TimelineFacts, timelineLegend } from './head';
+import {
+  directionNote,
+  DurationLine,
+  FormulaLine,
+  KindPicker,
+  linksByRole,
+  TimelineFacts,
+  timelineLegend,
+} from './head';
 import { KEY_ROWS } from './keys';
 import type { Command } from './keys';
 import { Lanes } from './lanes';
-import type { KeptView, LanesHandle } from './lanes';
+import type { LanesHandle } from './lanes';
+import type { KeptView } from './lane-view';
 import { Minimap } from './minimap';
 import { blockId, decodeTimeline, findBlock, rankOf } from './model';
 import type { TimelineModel } from './model';
@@ -122,11 +131,12 @@ function Timeline({ host, panel, model, onKind }: TimelineProps): JSX.Element {
   const view = model.view;
   const links = linksByRole(view.links);
   const columns = useMemo(() => timelineColumns(model), [model]);
+  const legend = useMemo(() => timelineLegend(model, theme), [model, theme]);
   const choose = (index: number): void => {
     select(index);
     if (index >= 0) setRank(rankOf(model.blocks, index));
   };
-  const onMove = (command: Command): void => {
+  const onCommand = (command: Command): void => {
     if (command.type === 'move') {
       const axis = handle.current?.axis() ?? fitAxis(view.makespan, 1);
       const next = moveFrom(model, selected, command.move, toValue(axis, 0));
@@ -136,7 +146,8 @@ function Timeline({ host, panel, model, onKind }: TimelineProps): JSX.Element {
     else if (command.type === 'table') setTable(!table);
     else if (command.type === 'memory') setMemory(!memory);
     else if (command.type === 'help') setHelp(true);
-    else if (command.type === 'rows') setRow(Math.max(4, Math.min(60, Math.round((row === 0 ? 20 : row) * command.factor))));
+    else if (command.type === 'rows')
+      setRow(Math.max(4, Math.min(60, Math.round((row === 0 ? 20 : row) * command.factor))));
     else if (command.type === 'reveal') {
       const link = links.get('kind') ?? view.links[0];
       if (link !== undefined) host.post({ type: 'reveal', link });
@@ -151,7 +162,11 @@ function Timeline({ host, panel, model, onKind }: TimelineProps): JSX.Element {
           <h1>{view.title}</h1>
           <KindPicker view={view} onKind={onKind} />
           <div class="tools">
-            <Tool icon="minus" label="Zoom out (-)" onClick={() => handle.current?.run({ type: 'zoom', factor: 1 / 1.5 })} />
+            <Tool
+              icon="minus"
+              label="Zoom out (-)"
+              onClick={() => handle.current?.run({ type: 'zoom', factor: 1 / 1.5 })}
+            />
             <Tool icon="plus" label="Zoom in (+)" onClick={() => handle.current?.run({ type: 'zoom', factor: 1.5 })} />
             <Tool icon="fit" label="Fit the whole schedule (f)" onClick={() => handle.current?.run({ type: 'fit' })} />
             <Tool icon="table" label="Show as table (t)" pressed={table} onClick={() => setTable(!table)} />
@@ -185,12 +200,12 @@ function Timeline({ host, panel, model, onKind }: TimelineProps): JSX.Element {
         handle={handle}
         onSelect={choose}
         onRank={setRank}
-        onMove={onMove}
+        onCommand={onCommand}
         onView={(kept) => panel.keep({ ...kept })}
         onAxis={(axis) => follow.current?.(axis)}
       />
       <footer>
-        <Legend theme={theme} items={timelineLegend(model, theme)} />
+        <Legend theme={theme} items={legend} note={directionNote(model)} />
       </footer>
       {table ? (
         <DataTable

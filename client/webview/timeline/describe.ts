@@ -6,7 +6,13 @@ import { firstAbove, memoryAt, rankOf, rankRange } from './model';
 import type { TimelineModel } from './model';
 
 const OP_LETTERS = ['F', 'B', 'I', 'W', 'F&B'] as const;
-const OP_WORDS = ['forward', 'backward', 'backward for input', 'backward for weight', 'overlapped forward and backward'] as const;
+const OP_WORDS = [
+  'forward',
+  'backward',
+  'backward for input',
+  'backward for weight',
+  'overlapped forward and backward',
+] as const;
 
 export function opLetter(op: number): string {
   return OP_LETTERS[op] ?? '?';
@@ -93,7 +99,10 @@ export function describeIdle(model: TimelineModel, rank: number, time: number): 
 export function memoryRows(model: TimelineModel, rank: number, time: number): TooltipText['rows'] {
   const scale = memoryScale(model, rank);
   const chunks = memoryAt(model.memory, rank, time);
-  const rows: [string, string][] = [['At', timeText(model, time)], ['In flight', `${short(chunks)} chunks`]];
+  const rows: [string, string][] = [
+    ['At', timeText(model, time)],
+    ['In flight', `${short(chunks)} chunks`],
+  ];
   if (scale.unit === 'GiB') rows.push(['Memory', memoryLabel(scale, chunks)]);
   if (scale.capacity !== undefined) rows.push(['Device', `${gib(scale.capacity)} GiB`]);
   return rows;

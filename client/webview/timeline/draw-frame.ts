@@ -14,7 +14,11 @@ const SMALL = 11;
 export function drawAxis(pen: Pen, model: TimelineModel, axis: Axis, layout: LaneLayout, theme: Theme): void {
   const { step, values } = ticksOf(axis.start, endOf(axis), Math.max(2, layout.width / 90));
   const decimals = decimalsOf(step);
-  pen.text(model.view.unit === 'ms' ? 'ms' : 'F = 1', layout.left - 10, 12, { fill: theme.muted, size: SMALL, align: 'right' });
+  pen.text(model.view.unit === 'ms' ? 'ms' : 'F = 1', layout.left - 10, 12, {
+    fill: theme.muted,
+    size: SMALL,
+    align: 'right',
+  });
   for (const value of values) {
     const x = layout.left + toPixel(axis, value);
     const text = fixed(value, decimals);

@@ -15,6 +15,8 @@ const MIN_PAIR = 7;
 const MIN_HATCH = 7;
 /** A merged pixel column shows shares in sixths, which hold thirds (F : B = 1 : 2) and halves exactly. */
 const LEVELS = 6;
+/** Thinner rows show the largest share alone. */
+const MIN_SHARES = 4;
 const STYLES = 8;
 
 /** Lists that are filled again each frame; made once by whoever draws often. */
@@ -66,7 +68,15 @@ interface Collector {
   readonly rule: LabelRule;
 }
 
-function addPart(to: Collector, style: number, microbatch: number, x: number, y: number, width: number, height: number): void {
+function addPart(
+  to: Collector,
+  style: number,
+  microbatch: number,
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+): void {
   const { scratch, rule } = to;
   scratch.solid[style]?.push(x, y, width, height);
   if (width >= MIN_HATCH && height >= MIN_HATCH) scratch.hatched[style]?.push(x, y, width, height);
@@ -118,9 +128,29 @@ interface Run {
   key: number;
 }
 
+/** The kind with the largest share of a merged column. */
+function largestShare(key: number): number {
+  let best = 0;
+  let most = 0;
+  let rest = key;
+  for (let style = 0; style < STYLES; style += 1) {
+    const level = rest % (LEVELS + 1);
+    if (level >= most && level > 0) {
+      most = level;
+      best = style;
+    }
+    rest = Math.floor(rest / (LEVELS + 1));
+  }
+  return best;
+}
+
 function emitRun(to: Collector, run: Run, y: number): void {
   if (run.to <= run.from) return;
   const { barHeight } = to.layout;
+  if (barHeight < MIN_SHARES) {
+    to.scratch.solid[largestShare(run.key)]?.push(run.from, y, run.to - run.from, barHeight);
+    return;
+  }
   let top = 0;
   let rest = run.key;
   for (let style = 0; style < STYLES; style += 1) {
@@ -244,6 +274,7 @@ export function drawBlocks(pen: Pen, picture: LanePicture, scratch: LaneScratch)
   clear(scratch);
   const to: Collector = { scratch, styles, layout, rule: labelRule(pen, model, axis, layout) };
   const [first, last] = visibleRanks(layout);
-  for (let rank = first; rank <= last; rank += picture.step ?? 1) collectRank(to, model, axis, rank, rowTop(layout, rank));
+  for (let rank = first; rank <= last; rank += picture.step ?? 1)
+    collectRank(to, model, axis, rank, rowTop(layout, rank));
   paint(pen, to, picture.frame);
 }

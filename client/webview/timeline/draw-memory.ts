@@ -27,7 +27,13 @@ export function memoryScale(model: TimelineModel, rank: number): MemoryScale {
   const base = staticBytes?.[rank] ?? 0;
   const highest = base + peak * bytesPerUnit;
   const top = Math.max(highest, capacityBytes ?? 0) * 1.08;
-  return { unit: 'GiB', base, perChunk: bytesPerUnit, top, ...(capacityBytes === undefined ? {} : { capacity: capacityBytes }) };
+  return {
+    unit: 'GiB',
+    base,
+    perChunk: bytesPerUnit,
+    top,
+    ...(capacityBytes === undefined ? {} : { capacity: capacityBytes }),
+  };
 }
 
 /** `9 chunks`, `52.3 GiB`. */
@@ -36,7 +42,13 @@ export function memoryLabel(scale: MemoryScale, chunks: number): string {
 }
 
 /** Corner points of the step curve inside the window, at most a few a pixel. */
-function stepPoints(model: TimelineModel, rank: number, axis: Axis, layout: LaneLayout, y: (value: number) => number): number[] {
+function stepPoints(
+  model: TimelineModel,
+  rank: number,
+  axis: Axis,
+  layout: LaneLayout,
+  y: (value: number) => number,
+): number[] {
   const { start, time, value } = model.memory;
   const from = start[rank] ?? 0;
   const to = start[rank + 1] ?? 0;
@@ -48,10 +60,13 @@ function stepPoints(model: TimelineModel, rank: number, axis: Axis, layout: Lane
     const x = layout.left + toPixel(axis, time[at] ?? 0);
     points.push(x, y(current));
     // Steps within one pixel are drawn as their extremes: a peak may get thinner than a pixel but never vanishes.
-    let low = value[at] ?? 0;
-    let high = low;
+    let low = Infinity;
+    let high = -Infinity;
     const limit = axis.start + (Math.floor(x - layout.left) + 1) / axis.scale;
     while (at < to && (time[at] ?? 0) < limit && (time[at] ?? 0) <= end) {
+      const now = time[at] ?? 0;
+      // One pass ends and the next begins at the same moment: what lies between never lasted.
+      while (at + 1 < to && time[at + 1] === now) at += 1;
       current = value[at] ?? 0;
       low = Math.min(low, current);
       high = Math.max(high, current);
@@ -64,7 +79,14 @@ function stepPoints(model: TimelineModel, rank: number, axis: Axis, layout: Lane
 }
 
 /** The memory curve of one rank under the lanes, on the same time axis, with the device's line. */
-export function drawMemory(pen: Pen, model: TimelineModel, rank: number, axis: Axis, layout: LaneLayout, theme: Theme): void {
+export function drawMemory(
+  pen: Pen,
+  model: TimelineModel,
+  rank: number,
+  axis: Axis,
+  layout: LaneLayout,
+  theme: Theme,
+): void {
   if (layout.memoryHeight <= 0) return;
   const scale = memoryScale(model, rank);
   const { left, width, memoryTop: top, memoryHeight: height } = layout;
@@ -80,7 +102,12 @@ export function drawMemory(pen: Pen, model: TimelineModel, rank: number, axis: A
     const points = stepPoints(model, rank, axis, layout, (chunks) => toY(scale.base + chunks * scale.perChunk));
     const last = points[points.length - 2] ?? left;
     pen.area([left, top + height, ...points, last, top + height], theme.data.curveFill);
-    if (scale.base > 0) pen.line([left, toY(scale.base), left + width, toY(scale.base)], { color: theme.data.curve, width: 1, dash: [2, 3] });
+    if (scale.base > 0)
+      pen.line([left, toY(scale.base), left + width, toY(scale.base)], {
+        color: theme.data.curve,
+        width: 1,
+        dash: [2, 3],
+      });
     pen.line(points, { color: theme.data.curve, width: 1.5 });
   });
   drawCaption(pen, model, rank, layout, theme, scale, toY);

@@ -61,7 +61,14 @@ function drawLinks(pen: Pen, model: TimelineModel, axis: Axis, layout: LaneLayou
   }
 }
 
-export function drawOverlay(pen: Pen, model: TimelineModel, axis: Axis, layout: LaneLayout, theme: Theme, state: OverlayState): void {
+export function drawOverlay(
+  pen: Pen,
+  model: TimelineModel,
+  axis: Axis,
+  layout: LaneLayout,
+  theme: Theme,
+  state: OverlayState,
+): void {
   const { left, width, top, bottom } = layout;
   if (state.time !== undefined) {
     const x = Math.round((left + toPixel(axis, state.time)) / layout.snap) * layout.snap;
@@ -72,7 +79,13 @@ export function drawOverlay(pen: Pen, model: TimelineModel, axis: Axis, layout: 
     const shown = state.hovered >= 0 ? state.hovered : state.selected;
     if (shown >= 0) drawLinks(pen, model, axis, layout, theme, shown);
     if (state.selected >= 0) {
-      outline(pen, blockBox(model, axis, layout, state.selected), theme, state.focused ? theme.focus : theme.foreground, 2);
+      outline(
+        pen,
+        blockBox(model, axis, layout, state.selected),
+        theme,
+        state.focused ? theme.focus : theme.foreground,
+        2,
+      );
     }
     if (state.hovered >= 0 && state.hovered !== state.selected) {
       outline(pen, blockBox(model, axis, layout, state.hovered), theme, theme.foreground, 1);

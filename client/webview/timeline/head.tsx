@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import type { SourceLink } from '../../../server/src/protocol/common';
 import type { TimelineView } from '../../../server/src/protocol/timeline';
-import { Facts } from '../kit/chrome';
+import { Facts, OtherLinks } from '../kit/chrome';
 import type { Fact } from '../kit/chrome';
 import { gib, percent, short } from '../kit/format';
 import type { Pen } from '../kit/pen';
@@ -111,18 +111,23 @@ export function TimelineFacts({ model, onReveal }: HeadProps): JSX.Element {
     const link = links.get(role);
     return { label, value, ...(link === undefined ? {} : { onReveal: () => onReveal(link) }) };
   };
+  const shown = new Set(links.values());
+  const others = view.links.filter((link) => !shown.has(link));
   return (
-    <Facts
-      facts={[
-        ...(links.has('kind') ? [chip('kind', 'Kind', kindTitle(view.kind))] : []),
-        chip('ranks', 'PP', String(view.ranks)),
-        chip('microbatches', 'Microbatches', String(view.microbatches)),
-        chip('chunks', 'Chunks a rank', String(view.chunks)),
-        { label: 'Makespan', value: timeText(model, view.makespan) },
-        { label: 'Bubble', value: percent(view.bubble), note: 'idle / T, mean over ranks' },
-        peakFact(model),
-      ]}
-    />
+    <>
+      <Facts
+        facts={[
+          ...(links.has('kind') ? [chip('kind', 'Kind', kindTitle(view.kind))] : []),
+          chip('ranks', 'PP', String(view.ranks)),
+          chip('microbatches', 'Microbatches', String(view.microbatches)),
+          chip('chunks', 'Chunks a rank', String(view.chunks)),
+          { label: 'Makespan', value: timeText(model, view.makespan) },
+          { label: 'Bubble', value: percent(view.bubble), note: 'idle / T, mean over ranks' },
+          peakFact(model),
+        ]}
+      />
+      <OtherLinks links={others} onReveal={onReveal} />
+    </>
   );
 }
 
@@ -144,7 +149,15 @@ export function FormulaLine({ model }: { readonly model: TimelineModel }): JSX.E
 export function DurationLine({ model }: { readonly model: TimelineModel }): JSX.Element {
   const { durations, unit } = model.view;
   const used = new Set(model.styles.map((style) => style >> 1));
-  const parts = ([['F', 0], ['B', 1], ['I', 2], ['W', 3], ['FB', 4]] as const)
+  const parts = (
+    [
+      ['F', 0],
+      ['B', 1],
+      ['I', 2],
+      ['W', 3],
+      ['FB', 4],
+    ] as const
+  )
     .filter(([, op]) => used.has(op))
     .map(([name]) => `${name === 'FB' ? 'F&B' : name} = ${short(durations[name])}`);
   return (
@@ -155,38 +168,43 @@ export function DurationLine({ model }: { readonly model: TimelineModel }): JSX.
   );
 }
 
-/** A sample of every kind of block that occurs, with its hatch, in words. */
+/** A sample of every kind of block that occurs, with its hatch; where there are two directions, both side by side. */
 export function timelineLegend(model: TimelineModel, theme: Theme): readonly LegendItem[] {
   const styles = blockStyles(theme.data);
-  const sample = (op: number, direction: number) => (pen: Pen, width: number, height: number): void => {
+  const both = model.view.bidirectional;
+  const sample = (pen: Pen, op: number, direction: number, x: number, width: number, height: number): void => {
     const style = styles[op * 2 + direction];
     if (style === undefined) return;
-    pen.rect(0, 0, width, height, style.fill);
-    pen.texture(0, 0, width, height, style.texture, style.hatch);
+    pen.rect(x, 0, width, height, style.fill);
+    pen.texture(x, 0, width, height, style.texture, style.hatch);
   };
   const kinds = new Set(model.styles.map((style) => style >> 1));
-  const pairs = kinds.has(4);
-  const directions = model.view.bidirectional ? [0, 1] : [0];
-  const from = (direction: number): string =>
-    model.view.bidirectional ? `, enters at rank ${direction === 0 ? 0 : model.view.ranks - 1}` : '';
-  const items: LegendItem[] = [];
-  for (const op of [0, 1, 2, 3]) {
-    if (!kinds.has(op) && !(pairs && op < 2)) continue;
-    for (const direction of directions) {
-      const letter = 'FBIW'[op] ?? '';
-      items.push({ label: `${letter} ${opWord(op)}${op === 0 ? from(direction) : direction === 1 ? ', other way' : ''}`, draw: sample(op, direction) });
-    }
-  }
-  if (pairs) {
+  const items: LegendItem[] = [0, 1, 2, 3]
+    .filter((op) => kinds.has(op) || (kinds.has(4) && op < 2))
+    .map((op) => ({
+      label: `${'FBIW'[op] ?? ''} ${opWord(op)}`,
+      draw: (pen, width, height) => {
+        sample(pen, op, 0, 0, both ? width / 2 - 1 : width, height);
+        if (both) sample(pen, op, 1, width / 2 + 1, width / 2 - 1, height);
+      },
+    }));
+  if (kinds.has(4)) {
     items.push({
       label: 'F&B overlapped',
       draw: (pen, width, height) => {
-        pen.clipped(0, 0, width / 2, height, () => sample(0, 0)(pen, width, height));
-        pen.clipped(width / 2, 0, width / 2, height, () => sample(1, model.view.bidirectional ? 1 : 0)(pen, width, height));
+        sample(pen, 0, 0, 0, width / 2, height);
+        sample(pen, 1, both ? 1 : 0, width / 2, width / 2, height);
         pen.frame(0.5, 0.5, width - 1, height - 1, { color: theme.foreground, width: 1 });
       },
     });
   }
   items.push({ label: 'idle', draw: (pen, width, height) => pen.rect(0, 0, width, height, theme.data.lane) });
   return items;
+}
+
+/** Which shade is which direction, in words. */
+export function directionNote(model: TimelineModel): string | undefined {
+  return model.view.bidirectional
+    ? `light: › enters at rank 0, deep and denser hatch: ‹ enters at rank ${model.view.ranks - 1}`
+    : undefined;
 }

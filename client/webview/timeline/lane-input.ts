@@ -70,7 +70,8 @@ function pinchTo(drag: Drag, target: InputTarget): void {
   const [one, two] = [...drag.points.values()];
   if (one === undefined || two === undefined) return;
   const distance = Math.max(1, Math.hypot(one.x - two.x, one.y - two.y));
-  if (drag.distance > 0) target.setAxis(zoomAt(target.axis(), distance / drag.distance, (one.x + two.x) / 2 - target.left));
+  if (drag.distance > 0)
+    target.setAxis(zoomAt(target.axis(), distance / drag.distance, (one.x + two.x) / 2 - target.left));
   drag.distance = distance;
 }
 

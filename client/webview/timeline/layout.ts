@@ -50,8 +50,10 @@ export function contentHeight(layout: LaneLayout): number {
 export function layoutOf(size: Size, ranks: number, choice: LayoutChoice): LaneLayout {
   const wanted = choice.memory ? MEMORY_MIN + MEMORY_GAP : 0;
   const space = Math.max(MIN_ROW, size.height - AXIS_HEIGHT - wanted - 4);
-  const row = choice.row > 0 ? choice.row : Math.max(MIN_ROW, Math.min(MAX_ROW, Math.floor(space / Math.max(1, ranks))));
-  const shown = Math.min(space, row * ranks);
+  const row =
+    choice.row > 0 ? choice.row : Math.max(MIN_ROW, Math.min(MAX_ROW, Math.floor(space / Math.max(1, ranks))));
+  // Whole rows only: a cut row number cannot be read.
+  const shown = Math.min(Math.max(row, Math.floor(space / row) * row), row * ranks);
   const bottom = AXIS_HEIGHT + shown;
   const memoryTop = bottom + MEMORY_GAP;
   return {

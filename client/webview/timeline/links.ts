@@ -61,17 +61,20 @@ function buildIndex(blocks: Blocks, stages: number, directions: number): Index {
   const cell = (stage: number, microbatch: number, direction: number): number =>
     (direction * stages + stage) * microbatches + microbatch;
   const put = (table: Int32Array, stage: number, microbatch: number, direction: number, at: number): void => {
-    if (stage >= 0 && stage < stages && microbatch >= 0 && direction < directions) table[cell(stage, microbatch, direction)] = at;
+    if (stage >= 0 && stage < stages && microbatch >= 0 && direction < directions)
+      table[cell(stage, microbatch, direction)] = at;
   };
   for (let at = 0; at < blocks.count; at += 1) {
     const op = blocks.op[at] ?? 0;
     const table = op === 0 || op === 4 ? tables.forward : op === 3 ? tables.weight : tables.backward;
     put(table, blocks.stage[at] ?? -1, blocks.microbatch[at] ?? -1, blocks.direction[at] ?? 0, at);
-    if (op === 4) put(tables.backward, blocks.stage2[at] ?? -1, blocks.microbatch2[at] ?? -1, blocks.direction2[at] ?? 0, at);
+    if (op === 4)
+      put(tables.backward, blocks.stage2[at] ?? -1, blocks.microbatch2[at] ?? -1, blocks.direction2[at] ?? 0, at);
   }
   return {
     find: (role, stage, microbatch, direction) => {
-      if (stage < 0 || stage >= stages || microbatch < 0 || microbatch >= microbatches || direction >= directions) return -1;
+      if (stage < 0 || stage >= stages || microbatch < 0 || microbatch >= microbatches || direction >= directions)
+        return -1;
       return tables[role][cell(stage, microbatch, direction)] ?? -1;
     },
   };

@@ -90,7 +90,10 @@ function survey(blocks: Blocks): { readonly shortest: number; readonly styles: r
 /** Unpacks a view once; everything the picture needs is an array look-up afterwards. */
 export function decodeTimeline(view: TimelineView): TimelineModel {
   const blocks = decodeBlocks(view);
-  const peakRank = view.peakActivations.reduce((best, value, rank) => (value > (view.peakActivations[best] ?? -1) ? rank : best), 0);
+  const peakRank = view.peakActivations.reduce(
+    (best, value, rank) => (value > (view.peakActivations[best] ?? -1) ? rank : best),
+    0,
+  );
   return {
     view,
     blocks,
@@ -142,7 +145,8 @@ export function nearestBlock(blocks: Blocks, rank: number, time: number): number
   if (from >= to) return -1;
   const after = Math.min(firstAbove(blocks.start, from, to, time), to - 1);
   const before = Math.max(from, after - 1);
-  const distance = (index: number): number => Math.abs(((blocks.start[index] ?? 0) + (blocks.end[index] ?? 0)) / 2 - time);
+  const distance = (index: number): number =>
+    Math.abs(((blocks.start[index] ?? 0) + (blocks.end[index] ?? 0)) / 2 - time);
   return distance(before) <= distance(after) ? before : after;
 }
 
@@ -156,7 +160,13 @@ export function memoryAt(memory: MemoryCurves, rank: number, time: number): numb
 
 /** A name of a block that holds over a new analysis of the same file, unlike its index. */
 export function blockId(blocks: Blocks, index: number): string {
-  const part = [rankOf(blocks, index), blocks.op[index], blocks.stage[index], blocks.microbatch[index], blocks.direction[index]];
+  const part = [
+    rankOf(blocks, index),
+    blocks.op[index],
+    blocks.stage[index],
+    blocks.microbatch[index],
+    blocks.direction[index],
+  ];
   return index >= 0 && index < blocks.count ? part.join(':') : '';
 }
 

@@ -29,7 +29,7 @@ export function drawTimeline(
     drawTracks(pen, layout, theme);
     drawGutters(pen, model, layout, theme, rank);
     pen.clipped(layout.left, layout.top, layout.width, height, () => {
-      drawBlocks(pen, { model, axis, layout, styles: blockStyles(theme.data), frame: theme.foreground }, scratch);
+      drawBlocks(pen, { model, axis, layout, styles: blockStyles(theme.data), frame: theme.muted }, scratch);
     });
   });
   drawMemory(pen, model, rank, axis, layout, theme);

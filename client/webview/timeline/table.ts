@@ -19,8 +19,18 @@ export function timelineColumns(model: TimelineModel): readonly TableColumn[] {
   });
   const columns: TableColumn[] = [
     { title: 'Rank', numeric: true, text: (row) => String(rankOf(blocks, row)), key: (row) => rankOf(blocks, row) },
-    { title: 'Kind', numeric: false, text: (row) => opLetter(blocks.op[row] ?? 0), key: (row) => opLetter(blocks.op[row] ?? 0) },
-    { title: 'Stage', numeric: true, text: (row) => pair(row, (part) => part.stage), key: (row) => pair(row, (part) => part.stage) },
+    {
+      title: 'Kind',
+      numeric: false,
+      text: (row) => opLetter(blocks.op[row] ?? 0),
+      key: (row) => opLetter(blocks.op[row] ?? 0),
+    },
+    {
+      title: 'Stage',
+      numeric: true,
+      text: (row) => pair(row, (part) => part.stage),
+      key: (row) => pair(row, (part) => part.stage),
+    },
     {
       title: 'Microbatch',
       numeric: true,

@@ -1,0 +1,145 @@
+import type { JSX } from 'preact';
+import type { SourceLink } from '../../../server/src/protocol/common';
+import type { PlacementView } from '../../../server/src/protocol/placement';
+import { Facts, OtherLinks } from '../kit/chrome';
+import type { Fact } from '../kit/chrome';
+import { integer } from '../kit/format';
+import { Swatch } from '../kit/swatch';
+import type { Theme } from '../kit/theme';
+import { balanceText, duplicateText, meanOf, redundantText, times } from './describe';
+import { colorFor, loadColors } from './draw-heatmap';
+import { EVEN_PLACE, layerName, valueAt } from './model';
+import type { PlacementModel, Scale } from './model';
+
+type LinkRole = 'slots' | 'gpus' | 'policy' | 'experts';
+
+const SPELLINGS: readonly (readonly [LinkRole, RegExp])[] = [
+  ['slots', /redundan|num_slots|replica/i],
+  ['policy', /policy|algorithm|location|placement|eplb/i],
+  ['gpus', /expert.*parallel|ep_size|\bep\b|gpus/i],
+  ['experts', /experts/i],
+];
+
+export function placementRole(link: SourceLink): LinkRole | undefined {
+  return SPELLINGS.find(([, pattern]) => pattern.test(link.label))?.[0];
+}
+
+export interface PolicyPickerProps {
+  readonly view: PlacementView;
+  readonly onPolicy: (policy: string) => void;
+}
+
+/** Shows the same experts under another placement; the file is not touched. */
+export function PolicyPicker({ view, onPolicy }: PolicyPickerProps): JSX.Element {
+  const policies = view.policies.includes(view.policy) ? view.policies : [view.policy, ...view.policies];
+  return (
+    <label class="picker">
+      <span class="label">Placement</span>
+      <select value={view.policy} onChange={(event) => onPolicy(event.currentTarget.value)}>
+        {policies.map((policy) => (
+          <option key={policy} value={policy} selected={policy === view.policy}>
+            {policy}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+export interface PlacementFactsProps {
+  readonly model: PlacementModel;
+  readonly onReveal: (link: SourceLink) => void;
+  readonly onLayer: (layer: number) => void;
+}
+
+/** Sizes as buttons to their lines, the balance with its definition, and what is wrong. */
+export function PlacementFacts({ model, onReveal, onLayer }: PlacementFactsProps): JSX.Element {
+  const { view } = model;
+  const links = new Map<LinkRole, SourceLink>();
+  for (const link of view.links) {
+    const role = placementRole(link);
+    if (role !== undefined && !links.has(role)) links.set(role, link);
+  }
+  const chip = (role: LinkRole, fact: Fact): Fact => {
+    const link = links.get(role);
+    return link === undefined ? fact : { ...fact, onReveal: () => onReveal(link) };
+  };
+  const worst = model.worstFirst[0] ?? 0;
+  const twice = duplicateText(model);
+  const facts: Fact[] = [
+    chip('experts', { label: 'Experts', value: integer(view.experts), note: `in ${view.layers} layers` }),
+    chip('slots', { label: 'Slots', value: integer(view.slots), note: redundantText(model) }),
+    chip('gpus', {
+      label: 'GPUs',
+      value: integer(view.gpus),
+      note: view.nodes === 1 ? 'on 1 node' : `on ${view.nodes} nodes`,
+    }),
+    {
+      label: 'Balance',
+      value: balanceText(meanOf(view.meanOverMax)),
+      note: `mean/max, mean over layers; best possible ${balanceText(meanOf(view.lowerBound))}`,
+    },
+    {
+      label: 'Worst layer',
+      value: String(layerName(model, worst)),
+      note: balanceText(view.meanOverMax[worst]),
+      onReveal: () => onLayer(worst),
+      hint: 'Show this layer',
+    },
+    ...(twice === undefined
+      ? []
+      : [{ label: 'Duplicates', value: integer(model.duplicates.length), note: twice, tone: 'bad' } as const]),
+  ];
+  const shown = new Set(links.values());
+  return (
+    <>
+      <Facts facts={facts} />
+      <OtherLinks links={view.links.filter((link) => !shown.has(link))} onReveal={onReveal} />
+    </>
+  );
+}
+
+interface ScaleProps {
+  readonly theme: Theme;
+  readonly label: string;
+  readonly scale: Scale;
+}
+
+/** The colour ramp with its ends in figures. */
+function ScaleLegend({ theme, label, scale }: ScaleProps): JSX.Element {
+  const colors = loadColors(theme);
+  return (
+    <li>
+      {label} {times(scale.low)}
+      <Swatch
+        theme={theme}
+        wide
+        draw={(pen, width, height) => {
+          for (let x = 0; x < width; x += 2)
+            pen.rect(x, 0, 2, height, colorFor(colors, scale, valueAt(scale, x / width)));
+          pen.rect(Math.round(EVEN_PLACE * width), 0, 1, height, theme.background);
+        }}
+      />
+      {times(scale.high)}
+    </li>
+  );
+}
+
+export function PlacementLegend({
+  model,
+  theme,
+}: {
+  readonly model: PlacementModel;
+  readonly theme: Theme;
+}): JSX.Element {
+  return (
+    <ul class="legend" aria-label="Legend">
+      <ScaleLegend theme={theme} label="GPU load / mean" scale={model.gpuScale} />
+      <ScaleLegend theme={theme} label="slot load / mean" scale={model.slotScale} />
+      <li>tick: even share, 1.00×</li>
+      <li>dot: balance of the layer, tick: best possible</li>
+      <li>underlined: more than one replica</li>
+      {model.duplicates.length === 0 ? null : <li>corner: twice on one GPU</li>}
+    </ul>
+  );
+}
