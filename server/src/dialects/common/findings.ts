@@ -18,7 +18,6 @@ export type DialectRule =
   | 'null-value'
   | 'exclusive-keys'
   | 'not-a-map'
-  | 'missing-file'
   | 'pipeline-layout'
   | 'schema-version';
 
@@ -35,7 +34,6 @@ export const DIALECT_RULES: Readonly<Record<DialectRule, string>> = {
   'null-value': 'A key without a value, which the framework reads as the word None.',
   'exclusive-keys': 'Keys that the framework refuses side by side.',
   'not-a-map': 'The file is no mapping of keys to values.',
-  'missing-file': 'A file that the config names is not there.',
   'pipeline-layout': 'A pipeline layout that the framework cannot read or refuses.',
   'schema-version': 'A plan written for another version of the plan format.',
 };
