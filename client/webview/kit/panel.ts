@@ -24,12 +24,10 @@ export function isEmpty(answer: ViewFrame | NoView): answer is NoView {
 const WRITE_DELAY_MS = 150;
 
 function merged(view: ViewState, changes: Readonly<Record<string, string | number | boolean | undefined>>): ViewState {
-  const next: Record<string, string | number | boolean> = { ...view };
-  for (const [key, value] of Object.entries(changes)) {
-    if (value === undefined) delete next[key];
-    else next[key] = value;
-  }
-  return next;
+  const entries = Object.entries({ ...view, ...changes }).filter(
+    (entry): entry is [string, string | number | boolean] => entry[1] !== undefined,
+  );
+  return Object.fromEntries(entries);
 }
 
 /** Where the state lives between renders, with one pending write at most. */

@@ -26,10 +26,9 @@ export function escapeXml(text: string): string {
     '"': '&quot;',
     "'": '&apos;',
   };
-  // eslint-disable-next-line no-control-regex -- XML 1.0 forbids these even when escaped.
-  return text
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '')
-    .replace(/[&<>"']/g, (char) => names[char] ?? char);
+  // XML 1.0 forbids control characters even when they are escaped.
+  const allowed = [...text].filter((char) => char >= ' ' || char === '\t' || char === '\n' || char === '\r');
+  return allowed.join('').replace(/[&<>"']/g, (char) => names[char] ?? char);
 }
 
 /** Two decimals: a hundredth of a pixel is below anything a printer shows, and files stay small. */

@@ -1,4 +1,4 @@
-import type { JSX } from 'preact';
+import type { JSX, RefObject } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { PlacementView } from '../../../server/src/protocol/placement';
 import { Assumptions, EmptyState, ExportMenu, LiveRegion, PinTool, StaleBar, Tool } from '../kit/chrome';
@@ -81,7 +81,7 @@ interface PlacementProps {
   readonly model: PlacementModel;
 }
 
-/** A whole number that is kept over reloads, held inside `0 .. below`; `none` stands for nothing chosen. */
+/** A whole number that is kept over reloads; one that the view no longer has becomes `initial` again. */
 function useKeptIndex(
   panel: Panel<PlacementView>,
   name: string,
@@ -97,6 +97,66 @@ function useKeptIndex(
   return [value < below ? value : initial, change];
 }
 
+/** Everything of the panel that the user has chosen, and what was said about it last. */
+interface Choices {
+  readonly layer: number;
+  readonly chooseLayer: (layer: number) => void;
+  readonly slot: number;
+  readonly chooseSlot: (slot: number) => void;
+  readonly table: boolean;
+  readonly setTable: (on: boolean) => void;
+  readonly said: string;
+}
+
+function useChoices(model: PlacementModel, panel: Panel<PlacementView>): Choices {
+  const { view } = model;
+  const [layer, setLayer] = useKeptIndex(panel, 'layer', model.worstFirst[0] ?? 0, view.layers);
+  const [slot, setSlot] = useKeptIndex(panel, 'slot', -1, view.slots);
+  const [table, setTable] = useState(panel.kept['table'] === true);
+  const [said, say] = useState('');
+  return {
+    layer,
+    chooseLayer: (next) => {
+      setLayer(next);
+      say(spoken(describeLayer(model, next)));
+    },
+    slot,
+    chooseSlot: (next) => {
+      setSlot(next);
+      say(next < 0 ? '' : spoken(describeSlot(model, layer, next)));
+    },
+    table,
+    setTable: (on) => {
+      setTable(on);
+      panel.keep({ table: on });
+    },
+    said,
+  };
+}
+
+interface LayerSectionProps {
+  readonly model: PlacementModel;
+  readonly theme: Theme;
+  readonly choices: Choices;
+  readonly stage: RefObject<StageHandle | null>;
+  readonly onKey: (key: string) => boolean;
+}
+
+/** The chosen layer with its balance as a heading. */
+function LayerSection({ model, theme, choices, stage, onKey }: LayerSectionProps): JSX.Element {
+  const { layer, slot, chooseSlot } = choices;
+  const { meanOverMax, lowerBound } = model.view;
+  const note = `balance ${balanceText(meanOverMax[layer])} mean/max, best possible ${balanceText(lowerBound[layer])}`;
+  return (
+    <section class="layer">
+      <h2>
+        Layer {layerName(model, layer)} <span class="note">{note}</span>
+      </h2>
+      <LayerMap model={model} theme={theme} layer={layer} slot={slot} stage={stage} onSlot={chooseSlot} onKey={onKey} />
+    </section>
+  );
+}
+
 function Placement({
   host,
   panel,
@@ -105,30 +165,16 @@ function Placement({
 }: PlacementProps & { readonly onPolicy: (policy: string) => void }): JSX.Element {
   const theme = useTheme();
   const { view } = model;
-  const [layer, setLayer] = useKeptIndex(panel, 'layer', model.worstFirst[0] ?? 0, view.layers);
-  const [slot, setSlot] = useKeptIndex(panel, 'slot', -1, view.slots);
-  const [table, setTableState] = useState(panel.kept['table'] === true);
+  const choices = useChoices(model, panel);
+  const { layer, slot, chooseLayer, chooseSlot, table, setTable } = choices;
   const [help, setHelp] = useState(false);
-  const [said, say] = useState('');
   const map = useRef<StageHandle>(null);
   const columns = useMemo(() => layerColumns(model, layer), [model, layer]);
-  const setTable = (on: boolean): void => {
-    setTableState(on);
-    panel.keep({ table: on });
-  };
   const onKey = (key: string): boolean => {
     if (key === 't') setTable(!table);
     else if (key === '?') setHelp(true);
     else return false;
     return true;
-  };
-  const chooseLayer = (next: number): void => {
-    setLayer(next);
-    say(spoken(describeLayer(model, next)));
-  };
-  const chooseSlot = (next: number): void => {
-    setSlot(next);
-    say(next < 0 ? '' : spoken(describeSlot(model, layer, next)));
   };
   return (
     <main class="panel">
@@ -168,24 +214,7 @@ function Placement({
           }}
           onKey={onKey}
         />
-        <section class="layer">
-          <h2>
-            Layer {layerName(model, layer)}{' '}
-            <span class="note">
-              balance {balanceText(view.meanOverMax[layer])} mean/max, best possible{' '}
-              {balanceText(view.lowerBound[layer])}
-            </span>
-          </h2>
-          <LayerMap
-            model={model}
-            theme={theme}
-            layer={layer}
-            slot={slot}
-            stage={map}
-            onSlot={chooseSlot}
-            onKey={onKey}
-          />
-        </section>
+        <LayerSection model={model} theme={theme} choices={choices} stage={map} onKey={onKey} />
       </div>
       <PlacementLegend model={model} theme={theme} />
       {table ? (
@@ -198,7 +227,7 @@ function Placement({
         />
       ) : null}
       {help ? <KeyHelp rows={KEY_ROWS} onClose={() => setHelp(false)} /> : null}
-      <LiveRegion text={said} />
+      <LiveRegion text={choices.said} />
     </main>
   );
 }
