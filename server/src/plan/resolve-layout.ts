@@ -99,7 +99,8 @@ export function resolveLayout(plan: Plan, log: Assumption[]): LayoutSpec | undef
 /** The cluster, or undefined while no GPU is named. GPUs a node default to the preset's, nodes to as many as the world needs. */
 export function resolveCluster(plan: Plan, layout: LayoutSpec | undefined, log: Assumption[]): ClusterSpec | undefined {
   const fill = filler<ClusterSpec>('cluster', plan.cluster, log);
-  const gpu = fill.known('gpu');
+  // The filler lists a GPU that was assumed: every time and every fit hangs on it.
+  const gpu = plan.cluster.gpu === undefined ? undefined : fill.get('gpu', '', 'assumed');
   const memoryBytes = fill.known('memoryBytes');
   if (gpu === undefined || memoryBytes === undefined || !(memoryBytes > 0)) return undefined;
   const gpusPerNode = fill.get('gpusPerNode', 8, 'assumed', 'an HGX-like node');
