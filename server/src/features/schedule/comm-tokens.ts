@@ -36,7 +36,8 @@ export function commTokens(order: ScheduleOrder, mode: P2pMode): string[][] | un
       else if (step === STEP.waitSend || step === STEP.waitReceive) {
         const token = transferToken(order, program.transfer[at] ?? 0, program.passes, step === STEP.waitSend);
         const before = tokens[tokens.length - 1];
-        if (program.joined[at] === 1 && before !== undefined) tokens[tokens.length - 1] = `${before.slice(0, -1)}|${token}}`;
+        if (program.joined[at] === 1 && before !== undefined)
+          tokens[tokens.length - 1] = `${before.slice(0, -1)}|${token}}`;
         else tokens.push(`{${token}}`);
       }
     }

@@ -21,7 +21,8 @@ function fault(pass: CsvPass, seen: number): string | undefined {
   if (pass.op === OP.F) return undefined;
   const what = `stage ${pass.stage}, microbatch ${pass.microbatch}`;
   if ((seen & SEEN.forward) === 0) return `${name} runs without the forward of ${what} before it.`;
-  if (pass.op === OP.W && (seen & SEEN.input) === 0) return `${name} runs without the input half I of ${what} before it.`;
+  if (pass.op === OP.W && (seen & SEEN.input) === 0)
+    return `${name} runs without the input half I of ${what} before it.`;
   const other = pass.op === OP.B ? SEEN.input : SEEN.full;
   return (seen & other) !== 0 ? `${name}: ${what} has both a full backward and a split one.` : undefined;
 }
@@ -39,7 +40,8 @@ function missing(seen: Uint8Array, stages: number, microbatches: number, directi
     for (let m = 0; m < microbatches; m += 1) {
       const bits = seen[line * microbatches + m] ?? 0;
       if ((bits & SEEN.forward) !== 0) forwards += 1;
-      if ((bits & SEEN.full) !== 0 || (bits & (SEEN.input | SEEN.weight)) === (SEEN.input | SEEN.weight)) backwards += 1;
+      if ((bits & SEEN.full) !== 0 || (bits & (SEEN.input | SEEN.weight)) === (SEEN.input | SEEN.weight))
+        backwards += 1;
     }
     if (forwards === microbatches && backwards === microbatches) continue;
     const message = `Stage ${line % stages} runs ${forwards} forwards and ${backwards} whole backwards of ${microbatches} microbatches.`;
@@ -73,7 +75,8 @@ export function checkPasses(
         const line = pass.direction * stages + pass.stage;
         const at = line * microbatches + pass.microbatch;
         const held = owner[line] ?? -1;
-        if (held >= 0 && held !== r) problems.push(place(action, `Stage ${pass.stage} is on rank ${held} and on rank ${r}.`));
+        if (held >= 0 && held !== r)
+          problems.push(place(action, `Stage ${pass.stage} is on rank ${held} and on rank ${r}.`));
         owner[line] = r;
         const message = fault(pass, seen[at] ?? 0);
         if (message !== undefined) problems.push(place(action, message));

@@ -107,7 +107,10 @@ function readRow(text: string, line: number, problems: CsvProblem[]): CsvAction[
   for (const cell of text.split(',')) {
     const lead = cell.length - cell.trimStart().length;
     // Python's csv module may quote a cell; the quotes are no part of the token.
-    const token = cell.trim().replace(/^"(.*)"$/, '$1').trim();
+    const token = cell
+      .trim()
+      .replace(/^"(.*)"$/, '$1')
+      .trim();
     const from = character + lead;
     const to = from + cell.trim().length;
     const passes = cellPasses(token);
