@@ -32,8 +32,8 @@ const ajv = new Ajv.default({
   allErrors: true,
   strict: false,
   verbose: false,
-  messages: true,
-  code: { source: true, esm: true, lines: false },
+  messages: false,
+  code: { source: true, esm: true, lines: false, optimize: 2 },
 });
 const names = {};
 const compiled = [];
