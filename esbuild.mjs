@@ -1,5 +1,6 @@
 // All bundles in one place: extension host, language server, command line, webviews.
 import { access, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { deflateRawSync } from 'node:zlib';
 import { build, context } from 'esbuild';
 
 const production = process.argv.includes('--production');
@@ -9,7 +10,26 @@ const watch = process.argv.includes('--watch');
 const NODE_FIELDS = ['module', 'main'];
 const BROWSER_FIELDS = ['browser', 'module', 'main'];
 
+/** Large tables of words shrink to a quarter; small files are not worth the call. */
+const COMPRESS_ABOVE = 8192;
+
+/** Packs the large JSON files of schemas/ into the bundle as deflated text that is opened once, at load. */
+const packSchemas = {
+  name: 'pack-schemas',
+  setup(plugin) {
+    plugin.onLoad({ filter: /[\\/]schemas[\\/].*\.json$/ }, async ({ path }) => {
+      const text = JSON.stringify(JSON.parse(await readFile(path, 'utf8')));
+      if (text.length < COMPRESS_ABOVE) return { contents: text, loader: 'json' };
+      const packed = deflateRawSync(text, { level: 9 }).toString('base64');
+      const contents = `import { inflateSync, strFromU8 } from 'fflate';
+export default JSON.parse(strFromU8(inflateSync(Uint8Array.from(atob('${packed}'), (character) => character.charCodeAt(0)))));`;
+      return { contents, loader: 'js', resolveDir: process.cwd() };
+    });
+  },
+};
+
 const common = {
+  plugins: [packSchemas],
   bundle: true,
   minify: production,
   sourcemap: production ? false : 'linked',
