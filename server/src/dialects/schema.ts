@@ -1,7 +1,7 @@
 import { keysBelow, schemaAt, type JsonSchema, type JsonValue } from './common/json-schema';
 import { matchMegatronKey } from './megatron/arguments';
 import { hfConfigSchema, megatronFlags, megatronSchema, sglangSchema, shardlensSchema } from './schemas';
-import { matchKey } from './sglang/keys';
+import { isSupported, matchKey } from './sglang/keys';
 
 /** What is known about one key, for hover and completion. */
 export interface KeyInfo {
@@ -45,6 +45,14 @@ function nested(root: JsonSchema): Vocabulary {
   };
 }
 
+/** Where a config file may not hold the successor, the deprecated spelling is the right one. */
+function inFile(schema: JsonSchema): JsonSchema {
+  const successor = schema['x-deprecated'];
+  if (typeof successor !== 'string' || isSupported(successor)) return schema;
+  const { 'x-deprecated': _successor, ...rest } = schema;
+  return rest;
+}
+
 const sglang: Vocabulary = {
   root: sglangSchema,
   at: (path) => {
@@ -52,12 +60,14 @@ const sglang: Vocabulary = {
     const match = matchKey(String(path[0]));
     const flag = 'flag' in match ? match.flag : undefined;
     const schema = flag === undefined ? undefined : schemaAt(sglangSchema, [flag]);
-    return flag === undefined || schema === undefined ? undefined : { key: flag, schema };
+    return flag === undefined || schema === undefined ? undefined : { key: flag, schema: inFile(schema) };
   },
-  below: (path) => {
-    const unsupported = new Set(sglangSchema['x-unsupported']);
-    return path.length > 0 ? [] : keysBelow(sglangSchema, sglangSchema).filter(([key]) => !unsupported.has(key));
-  },
+  below: (path) =>
+    path.length > 0
+      ? []
+      : keysBelow(sglangSchema, sglangSchema).flatMap(([key, schema]) =>
+          isSupported(key) ? [[key, inFile(schema)] as const] : [],
+        ),
 };
 
 const SECTIONS = new Set(['language_model', 'model_parallel']);

@@ -26,6 +26,8 @@ describe('keyInfo', () => {
       expect(keyInfo('sglang', [key])).toMatchObject({ key: 'tp-size', default: 1, planField: 'layout.tensor' });
     }
     expect(keyInfo('sglang', ['kv-cache-dtype'])?.enum).toContain('fp8_e4m3');
+    expect(keyInfo('sglang', ['cuda-graph-max-bs'])).toMatchObject({ planField: 'serving.cudaGraphMaxBatch' });
+    expect(keyInfo('sglang', ['cuda-graph-max-bs'])?.deprecated).toBeUndefined();
     expect(keyInfo('sglang', ['pp'])).toBeUndefined();
     expect(keyInfo('sglang', ['nested', 'tp-size'])).toBeUndefined();
   });
