@@ -50,7 +50,16 @@ const webview = (name) => ({
 });
 
 const bundles = [
-  { ...node, entryPoints: { extension: 'client/src/extension-node.ts' }, external: ['vscode'], outdir: 'dist' },
+  // The language client is a file of its own, loaded when a config is opened: starting the editor stays cheap.
+  {
+    ...node,
+    entryPoints: { extension: 'client/src/extension-node.ts' },
+    external: ['vscode', './client-node'],
+    // `import()` becomes `require`, which is what the extension host hands `vscode` out through.
+    supported: { 'dynamic-import': false },
+    outdir: 'dist',
+  },
+  { ...node, entryPoints: { 'client-node': 'client/src/client-node.ts' }, external: ['vscode'], outdir: 'dist' },
   { ...node, entryPoints: { server: 'server/src/lsp/main-node.ts' }, outdir: 'dist' },
   {
     ...node,

@@ -1,119 +1,66 @@
 import * as vscode from 'vscode';
 import type { PlanView } from '../../server/src/protocol/requests';
-
-type Key = 'model' | 'gpu' | 'nodes' | 'gpus';
-
-const COMMENT = /^([ \t]*#\s*shardlens:)(?!\s*ignore)(.*)$/m;
-
-/** The comment line with one key set; other keys keep their values and order. */
-export function withDirective(line: string, key: Key, value: string): string {
-  const written = /\s/.test(value) ? `"${value}"` : value;
-  const pair = new RegExp(`(^|\\s)${key}\\s*=\\s*("[^"]*"|\\S+)`);
-  return pair.test(line) ? line.replace(pair, `$1${key}=${written}`) : `${line.trimEnd()} ${key}=${written}`;
-}
-
-function editComment(document: vscode.TextDocument, key: Key, value: string): vscode.WorkspaceEdit {
-  const edit = new vscode.WorkspaceEdit();
-  const text = document.getText();
-  const match = COMMENT.exec(text);
-  if (match === null) {
-    edit.insert(document.uri, new vscode.Position(0, 0), `${withDirective('# shardlens:', key, value)}\n`);
-    return edit;
-  }
-  const range = new vscode.Range(document.positionAt(match.index), document.positionAt(match.index + match[0].length));
-  edit.replace(document.uri, range, withDirective(match[0], key, value));
-  return edit;
-}
-
-/** JSON has no comments, so what a person says of it goes into the workspace's `.shardlens.yaml`. */
-async function editWorkspaceFile(
-  document: vscode.TextDocument,
-  key: Key,
-  value: string,
-): Promise<vscode.WorkspaceEdit | undefined> {
-  const folder = vscode.workspace.getWorkspaceFolder(document.uri);
-  if (folder === undefined) {
-    void vscode.window.showWarningMessage(
-      'This file is outside the workspace, so there is no .shardlens.yaml to write to; set shardlens.model or shardlens.gpu instead.',
-    );
-    return undefined;
-  }
-  const file = vscode.Uri.joinPath(folder.uri, '.shardlens.yaml');
-  const glob = vscode.workspace.asRelativePath(document.uri, false);
-  const edit = new vscode.WorkspaceEdit();
-  const entry = `${JSON.stringify(glob)}:\n  ${key}: ${JSON.stringify(value)}\n`;
-  try {
-    const open = await vscode.workspace.openTextDocument(file);
-    const text = open.getText();
-    const section = new RegExp(`^["']?${glob.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}["']?:[ \\t]*\\r?\\n`, 'm').exec(
-      text,
-    );
-    if (section === null)
-      edit.insert(
-        file,
-        open.positionAt(text.length),
-        `${text.length === 0 || text.endsWith('\n') ? '' : '\n'}${entry}`,
-      );
-    else {
-      const start = section.index + section[0].length;
-      const body = /^(?:[ \t]+.*(?:\r?\n|$))*/.exec(text.slice(start))?.[0] ?? '';
-      const old = new RegExp(`^[ \\t]+${key}:.*$`, 'm').exec(body);
-      if (old === null) edit.insert(file, open.positionAt(start), `  ${key}: ${JSON.stringify(value)}\n`);
-      else
-        edit.replace(
-          file,
-          new vscode.Range(open.positionAt(start + old.index), open.positionAt(start + old.index + old[0].length)),
-          `  ${key}: ${JSON.stringify(value)}`,
-        );
-    }
-  } catch {
-    edit.createFile(file, { ignoreIfExists: true });
-    edit.insert(file, new vscode.Position(0, 0), entry);
-  }
-  return edit;
-}
-
-async function write(document: vscode.TextDocument, key: Key, value: string): Promise<void> {
-  const json = document.languageId === 'json' || document.languageId === 'jsonc' || /\.jsonc?$/.test(document.uri.path);
-  const edit = json ? await editWorkspaceFile(document, key, value) : editComment(document, key, value);
-  if (edit !== undefined) await vscode.workspace.applyEdit(edit);
-}
-
-async function pickName(
-  title: string,
-  names: readonly string[],
-  current: string | undefined,
-): Promise<string | undefined> {
-  const picked = await vscode.window.showQuickPick(
-    names.map((label) => ({ label, ...(label === current ? { description: 'now' } : {}) })),
-    { title, matchOnDescription: true },
-  );
-  return picked?.label;
-}
-
-async function askNumber(title: string, current: string | undefined): Promise<string | undefined> {
-  return vscode.window.showInputBox({
-    title,
-    ...(current === undefined ? {} : { value: current.replaceAll(',', '') }),
-    validateInput: (text) => (/^[1-9]\d{0,6}$/.test(text.trim()) ? undefined : 'A positive whole number is needed.'),
-  });
-}
+import type { DirectiveValues } from './directive-text';
+import { relativePath } from './uri-paths';
 
 function factOf(plan: PlanView, field: string): string | undefined {
   return plan.facts.find((fact) => fact.field === field)?.value;
 }
 
-/** Lets a person choose the model of the active file. */
-export async function chooseModel(document: vscode.TextDocument, plan: PlanView): Promise<void> {
-  const name = await pickName('Model', plan.choices.models, factOf(plan, 'model.name'));
-  if (name !== undefined) await write(document, 'model', name);
+interface NameItem extends vscode.QuickPickItem {
+  readonly pick: () => Promise<string | undefined>;
 }
 
-/** Lets a person choose GPU and number of nodes of the active file. */
-export async function chooseCluster(document: vscode.TextDocument, plan: PlanView): Promise<void> {
-  const gpu = await pickName('GPU', plan.choices.gpus, factOf(plan, 'cluster.gpu'));
-  if (gpu === undefined) return;
-  await write(document, 'gpu', gpu);
-  const nodes = await askNumber('Number of nodes', factOf(plan, 'cluster.nodes') ?? '1');
-  if (nodes !== undefined) await write(document, 'nodes', nodes.trim());
+function nameItems(names: readonly string[], current: string | undefined): NameItem[] {
+  return names.map((label) => ({
+    label,
+    ...(label === current ? { description: 'now' } : {}),
+    pick: () => Promise.resolve(label),
+  }));
+}
+
+/** A Hugging Face config.json of one's own, as a path that the server may follow: below the same workspace folder. */
+async function askConfigFile(document: vscode.TextDocument): Promise<string | undefined> {
+  const folder = vscode.workspace.getWorkspaceFolder(document.uri);
+  const [file] =
+    (await vscode.window.showOpenDialog({
+      title: 'config.json of the model',
+      canSelectMany: false,
+      filters: { 'Model config': ['json'] },
+      ...(folder === undefined ? {} : { defaultUri: folder.uri }),
+    })) ?? [];
+  if (file === undefined) return undefined;
+  const inside = folder !== undefined && vscode.workspace.getWorkspaceFolder(file)?.index === folder.index;
+  if (inside) return relativePath(document.uri.path, file.path);
+  void vscode.window.showWarningMessage('Shardlens reads files of the workspace only; copy the config.json into it.');
+  return undefined;
+}
+
+/** Asks for the model of a file; nothing when the person leaves. */
+export async function askModel(document: vscode.TextDocument, plan: PlanView): Promise<DirectiveValues | undefined> {
+  const own: NameItem = {
+    label: '$(folder-opened) Another model: choose its config.json…',
+    alwaysShow: true,
+    pick: () => askConfigFile(document),
+  };
+  const items = [...nameItems(plan.choices.models, factOf(plan, 'model.name')), own];
+  const name = await (await vscode.window.showQuickPick(items, { title: 'Model', matchOnDescription: true }))?.pick();
+  return name === undefined ? undefined : [['model', name]];
+}
+
+/** Asks for GPU and number of nodes of a file; nothing when the person leaves at either step. */
+export async function askCluster(_document: vscode.TextDocument, plan: PlanView): Promise<DirectiveValues | undefined> {
+  const items = nameItems(plan.choices.gpus, factOf(plan, 'cluster.gpu'));
+  const gpu = await (await vscode.window.showQuickPick(items, { title: 'GPU (step 1 of 2)' }))?.pick();
+  if (gpu === undefined) return undefined;
+  const nodes = await vscode.window.showInputBox({
+    title: 'Number of nodes (step 2 of 2)',
+    value: (factOf(plan, 'cluster.nodes') ?? '1').replace(/\D/g, ''),
+    validateInput: (text) => (/^[1-9]\d{0,6}$/.test(text.trim()) ? undefined : 'A positive whole number is needed.'),
+  });
+  if (nodes === undefined) return undefined;
+  return [
+    ['gpu', gpu],
+    ['nodes', nodes.trim()],
+  ];
 }

@@ -1,16 +1,17 @@
 import * as vscode from 'vscode';
 import type { BaseLanguageClient, LanguageClientOptions } from 'vscode-languageclient';
+import { mayBeConfig } from '../../server/src/protocol/candidate';
 import { READ_FILE_REQUEST, type ReadFileParams } from '../../server/src/protocol/requests';
 import { readWorkspaceFile } from './workspace-files';
 
 /** Languages a config may be written in; whether a file is ours is decided by its content, on the server. */
-export const LANGUAGES = ['yaml', 'json', 'jsonc', 'toml', 'dockercompose', 'helm'] as const;
+const LANGUAGES = ['yaml', 'json', 'jsonc', 'toml', 'dockercompose', 'helm'] as const;
 
 /** Files without a language of their own in a plain editor, which has no TOML. */
 const PATTERN = '**/*.{yaml,yml,json,jsonc,toml}';
 
-/** How each host starts a language client: a child process, or a worker. */
-export type CreateClient = (options: LanguageClientOptions) => BaseLanguageClient;
+/** How each host makes a language client: for a child process, or for a worker. Loaded on first use, it is most of our code. */
+export type CreateClient = (options: LanguageClientOptions) => Promise<BaseLanguageClient>;
 
 export interface ClientHandle {
   /** The running client; starts it on first use. */
@@ -21,33 +22,35 @@ export interface ClientHandle {
   readonly stop: () => Promise<void>;
 }
 
-function isCandidate(document: vscode.TextDocument): boolean {
-  return (
+export interface ClientParts {
+  readonly create: CreateClient;
+  readonly output: vscode.LogOutputChannel;
+  readonly extensionUri: vscode.Uri;
+  /** Called with every client that starts, before it does: a restart makes a new one, which knows none of the old one's listeners. */
+  readonly onCreated: (client: BaseLanguageClient) => void;
+}
+
+/** True when a document could be a config: only then a server is worth its memory. */
+export function isCandidate(document: vscode.TextDocument): boolean {
+  const readable =
     (LANGUAGES as readonly string[]).includes(document.languageId) ||
-    vscode.languages.match({ pattern: PATTERN }, document) > 0
-  );
+    vscode.languages.match({ pattern: PATTERN }, document) > 0;
+  return readable && document.uri.scheme !== 'output' && mayBeConfig(document.uri.path, document.getText());
 }
 
-/** True when any open document could be a config: only then a server is worth its memory. */
-export function hasCandidate(documents: readonly vscode.TextDocument[] = vscode.workspace.textDocuments): boolean {
-  return documents.some(isCandidate);
-}
-
-function clientOptions(output: vscode.LogOutputChannel, extensionUri: vscode.Uri): LanguageClientOptions {
+function clientOptions(parts: ClientParts, watcher: vscode.FileSystemWatcher): LanguageClientOptions {
   return {
     documentSelector: [...LANGUAGES.map((language) => ({ language })), { pattern: PATTERN }],
-    outputChannel: output,
+    outputChannel: parts.output,
     initializationOptions: { readFile: true },
-    synchronize: { configurationSection: 'shardlens', fileEvents: vscode.workspace.createFileSystemWatcher(PATTERN) },
+    synchronize: { configurationSection: 'shardlens', fileEvents: watcher },
     middleware: {
       // Each rule has a page in the extension; the code of a diagnostic opens it.
       handleDiagnostics: (uri, diagnostics, next) => {
         for (const diagnostic of diagnostics) {
           if (typeof diagnostic.code !== 'string') continue;
-          diagnostic.code = {
-            value: diagnostic.code,
-            target: vscode.Uri.joinPath(extensionUri, 'docs', 'rules', `${diagnostic.code}.md`),
-          };
+          const target = vscode.Uri.joinPath(parts.extensionUri, 'docs', 'rules', `${diagnostic.code}.md`);
+          diagnostic.code = { value: diagnostic.code, target };
         }
         next(uri, diagnostics);
       },
@@ -55,37 +58,58 @@ function clientOptions(output: vscode.LogOutputChannel, extensionUri: vscode.Uri
   };
 }
 
-/** Starts the client on demand and keeps it until it is stopped. */
-export function createClientHandle(
-  create: CreateClient,
-  output: vscode.LogOutputChannel,
-  extensionUri: vscode.Uri,
-): ClientHandle {
-  let starting: Promise<BaseLanguageClient> | undefined;
-  let running: BaseLanguageClient | undefined;
+/** One client from its first use to its end. */
+interface Run {
+  readonly started: Promise<BaseLanguageClient>;
+  client?: BaseLanguageClient;
+  readonly end: () => Promise<void>;
+}
+
+function begin(parts: ClientParts): Run {
+  const watcher = vscode.workspace.createFileSystemWatcher(PATTERN);
   const start = async (): Promise<BaseLanguageClient> => {
-    const client = create(clientOptions(output, extensionUri));
+    const client = await parts.create(clientOptions(parts, watcher));
     client.onRequest(READ_FILE_REQUEST, ({ uri }: ReadFileParams) => readWorkspaceFile(uri));
+    parts.onCreated(client);
     await client.start();
-    running = client;
+    run.client = client;
     return client;
   };
+  const started = start();
+  const run: Run = {
+    started,
+    end: async () => {
+      watcher.dispose();
+      // A start that failed has left nothing to stop.
+      const client = await started.catch(() => undefined);
+      await client?.dispose();
+    },
+  };
+  return run;
+}
+
+/** Starts the client on demand and keeps it until it is stopped. */
+export function createClientHandle(parts: ClientParts): ClientHandle {
+  let run: Run | undefined;
   const stop = async (): Promise<void> => {
-    const client = running;
-    starting = undefined;
-    running = undefined;
-    await client?.stop();
+    const ending = run;
+    run = undefined;
+    await ending?.end();
   };
   const get = (): Promise<BaseLanguageClient> => {
-    starting ??= start().catch((error: unknown) => {
-      starting = undefined;
-      throw error;
-    });
-    return starting;
+    if (run === undefined) {
+      const mine = begin(parts);
+      run = mine;
+      // After a failed start the next question tries again.
+      mine.started.catch(() => {
+        if (run === mine) run = undefined;
+      });
+    }
+    return run.started;
   };
   return {
     get,
-    current: () => running,
+    current: () => run?.client,
     stop,
     restart: async () => {
       await stop();

@@ -8,9 +8,8 @@ let client: ClientHandle | undefined;
 /** Browser hosts: the server is a worker. */
 export function activate(context: vscode.ExtensionContext): void {
   const script = vscode.Uri.joinPath(context.extensionUri, 'dist', 'web', 'server.js').toString(true);
-  client = activateShardlens(
-    context,
-    (options) => new LanguageClient('shardlens', 'Shardlens', new Worker(script), options),
+  client = activateShardlens(context, (options) =>
+    Promise.resolve(new LanguageClient('shardlens', 'Shardlens', new Worker(script), options)),
   );
 }
 

@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import { LanguageClient, TransportKind } from 'vscode-languageclient/node';
 import type { ClientHandle } from './client';
 import { activateShardlens } from './extension';
 
@@ -8,11 +7,11 @@ let client: ClientHandle | undefined;
 /** Desktop and remote hosts: the server is a process of its own. */
 export function activate(context: vscode.ExtensionContext): void {
   const module = vscode.Uri.joinPath(context.extensionUri, 'dist', 'server.js').fsPath;
-  const run = { module, transport: TransportKind.ipc };
-  client = activateShardlens(
-    context,
-    (options) => new LanguageClient('shardlens', 'Shardlens', { run, debug: run }, options),
-  );
+  client = activateShardlens(context, async (options) => {
+    // The language client is nearly all of the code of this host, and most windows never need it.
+    const { createNodeClient } = await import('./client-node');
+    return createNodeClient(module, options);
+  });
 }
 
 export async function deactivate(): Promise<void> {

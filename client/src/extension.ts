@@ -1,10 +1,13 @@
 import * as vscode from 'vscode';
+import type { BaseLanguageClient } from 'vscode-languageclient';
 import { ANALYSIS_CHANGED, type AnalysisChangedParams, type PlanView } from '../../server/src/protocol/requests';
 import type { PanelKind } from '../../server/src/protocol/panels';
-import { chooseCluster, chooseModel } from './choose';
-import { createClientHandle, hasCandidate, type ClientHandle, type CreateClient } from './client';
+import { askCluster, askModel } from './choose';
+import { createClientHandle, isCandidate, type ClientHandle, type CreateClient } from './client';
+import type { DirectiveValues } from './directive-text';
 import { createPanelManager, PANEL_KINDS, viewType, type PanelManager } from './panels';
 import { createStatusItem, type StatusItem } from './status';
+import { writeDirective } from './write-directive';
 
 interface Parts {
   readonly client: ClientHandle;
@@ -43,38 +46,42 @@ function registerPanels({ panels }: Parts): vscode.Disposable[] {
   ]);
 }
 
-type Choice = (document: vscode.TextDocument, plan: PlanView) => Promise<void>;
+/** Asks a person about a document and gives back what to write. */
+type Question = (document: vscode.TextDocument, plan: PlanView) => Promise<DirectiveValues | undefined>;
 
-function choose(parts: Parts, choice: Choice): () => Promise<void> {
+function choose(parts: Parts, question: Question): () => Promise<void> {
   return async () => {
     await parts.client.get();
     await parts.status.refresh();
     const plan = parts.status.plan();
-    const document = vscode.window.activeTextEditor?.document;
-    if (plan === undefined || document === undefined) {
+    if (plan === undefined) {
       void vscode.window.showInformationMessage(
         'The active file was not recognised as a parallelism, serving or model config.',
       );
       return;
     }
-    await choice(document, plan);
+    // The file of the plan, not the active editor: a panel may have the focus.
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(plan.uri, true));
+    const values = await question(document, plan);
+    if (values !== undefined) await writeDirective(document, values);
   };
 }
 
+const askEither: Question = async (document, plan) => {
+  const items = [
+    { label: 'Choose model…', ask: askModel },
+    { label: 'Choose GPU and nodes…', ask: askCluster },
+  ];
+  const picked = await vscode.window.showQuickPick(items, { title: plan.summary });
+  return picked?.ask(document, plan);
+};
+
 function registerCommands(parts: Parts): vscode.Disposable[] {
   const { client, output } = parts;
-  const either: Choice = async (document, plan) => {
-    const items = [
-      { label: 'Choose model…', run: chooseModel },
-      { label: 'Choose GPU and nodes…', run: chooseCluster },
-    ];
-    const picked = await vscode.window.showQuickPick(items, { title: plan.summary });
-    await picked?.run(document, plan);
-  };
   return [
-    vscode.commands.registerCommand('shardlens.choose', choose(parts, either)),
-    vscode.commands.registerCommand('shardlens.chooseModel', choose(parts, chooseModel)),
-    vscode.commands.registerCommand('shardlens.chooseCluster', choose(parts, chooseCluster)),
+    vscode.commands.registerCommand('shardlens.choose', choose(parts, askEither)),
+    vscode.commands.registerCommand('shardlens.chooseModel', choose(parts, askModel)),
+    vscode.commands.registerCommand('shardlens.chooseCluster', choose(parts, askCluster)),
     vscode.commands.registerCommand('shardlens.showLog', () => {
       output.show();
     }),
@@ -82,53 +89,49 @@ function registerCommands(parts: Parts): vscode.Disposable[] {
   ];
 }
 
-/** Starts the server once a document could be ours, and keeps status and panels on the active one. */
-function watchEditors(parts: Parts): vscode.Disposable[] {
-  const { client, panels, status, output } = parts;
-  let listening = false;
+/** Starts the server once a document could be ours; until then only the head of what is typed is looked at. */
+function watchDocuments({ client, status, output }: Parts): vscode.Disposable[] {
   const failed = (error: unknown): void => {
-    output.error(String(error));
+    output.error(`The language server did not start: ${String(error)}`);
   };
-  const start = async (): Promise<void> => {
-    const running = await client.get();
-    if (listening) return;
-    listening = true;
-    running.onNotification(ANALYSIS_CHANGED, (params: AnalysisChangedParams) => {
-      panels.changed(params);
-      if (vscode.window.activeTextEditor?.document.uri.toString() === params.uri)
-        status.refresh().then(undefined, failed);
-    });
-    await status.refresh();
+  const consider = (document: vscode.TextDocument): void => {
+    if (client.current() !== undefined || !isCandidate(document)) return;
+    client
+      .get()
+      .then(() => status.refresh())
+      .then(undefined, failed);
   };
-  const consider = (documents: readonly vscode.TextDocument[]): void => {
-    if (hasCandidate(documents)) start().then(undefined, failed);
-  };
-  consider(vscode.workspace.textDocuments);
+  vscode.workspace.textDocuments.forEach(consider);
   return [
-    vscode.workspace.onDidOpenTextDocument((document) => {
-      consider([document]);
+    vscode.workspace.onDidOpenTextDocument(consider),
+    vscode.workspace.onDidChangeTextDocument(({ document }) => {
+      consider(document);
     }),
-    vscode.window.onDidChangeActiveTextEditor(() => void status.refresh().then(undefined, failed)),
+    vscode.window.onDidChangeActiveTextEditor(() => {
+      void status.refresh();
+    }),
   ];
 }
 
 /** Registers everything; no work is done before a document could be a config. */
 export function activateShardlens(context: vscode.ExtensionContext, create: CreateClient): ClientHandle {
+  const { extensionUri } = context;
   const output = vscode.window.createOutputChannel('Shardlens', { log: true });
-  const client = createClientHandle(create, output, context.extensionUri);
-  const panels = createPanelManager({ extensionUri: context.extensionUri, client, output });
-  const status = createStatusItem(client, (uri, plan) => {
+  const onCreated = (created: BaseLanguageClient): void => {
+    created.onNotification(ANALYSIS_CHANGED, (params: AnalysisChangedParams) => {
+      panels.changed(params);
+      if (vscode.window.activeTextEditor?.document.uri.toString() === params.uri) void status.refresh();
+    });
+  };
+  const client = createClientHandle({ create, output, extensionUri, onCreated });
+  const panels = createPanelManager({ extensionUri, client, output });
+  const status = createStatusItem(client, output, (uri, plan) => {
     void vscode.commands.executeCommand('setContext', 'shardlens.active', plan !== undefined);
     void vscode.commands.executeCommand('setContext', 'shardlens.task', plan?.task ?? '');
-    if (plan !== undefined && uri !== undefined) panels.follow(uri);
+    if (plan !== undefined) panels.follow(uri);
   });
   const parts: Parts = { client, panels, status, output };
-  context.subscriptions.push(
-    output,
-    status,
-    ...registerPanels(parts),
-    ...registerCommands(parts),
-    ...watchEditors(parts),
-  );
+  context.subscriptions.push(output, status, ...registerPanels(parts), ...registerCommands(parts));
+  context.subscriptions.push(...watchDocuments(parts));
   return client;
 }

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { SourceLink, ViewParams } from '../../server/src/protocol/common';
+import type { NoView, SourceLink, ViewParams } from '../../server/src/protocol/common';
 import type { FromWebview, PanelKind, PanelState, ToWebview } from '../../server/src/protocol/panels';
 import { REQUEST, type AnalysisChangedParams } from '../../server/src/protocol/requests';
 import type { ClientHandle } from './client';
@@ -55,11 +55,10 @@ interface Context {
 async function reveal(link: SourceLink): Promise<void> {
   const { start, end } = link.range;
   const selection = new vscode.Range(start.line, start.character, end.line, end.character);
-  await vscode.window.showTextDocument(vscode.Uri.parse(link.uri, true), {
-    selection,
-    viewColumn: vscode.ViewColumn.One,
-    preserveFocus: false,
-  });
+  // Where the file already is on screen it stays; otherwise it goes beside the panel, never over it.
+  const seen = vscode.window.visibleTextEditors.find((editor) => editor.document.uri.toString() === link.uri);
+  const viewColumn = seen?.viewColumn ?? vscode.ViewColumn.One;
+  await vscode.window.showTextDocument(vscode.Uri.parse(link.uri, true), { selection, viewColumn });
 }
 
 /** The document must be known to the server: a restored panel may come before its file was shown. */
@@ -68,8 +67,13 @@ async function openDocument(uri: string): Promise<void> {
   await vscode.workspace.openTextDocument(vscode.Uri.parse(uri, true));
 }
 
+/** The type of the message names the view inside, which the compiler cannot follow through `kind`. */
+async function send(open: OpenPanel, answer: unknown): Promise<void> {
+  await open.panel.webview.postMessage({ type: open.kind, answer } as ToWebview);
+}
+
 async function refresh(context: Context, open: OpenPanel): Promise<void> {
-  if (!open.ready || open.disposed || !open.panel.visible) return;
+  if (!open.ready || open.disposed || open.uri === '') return;
   open.asked += 1;
   const mine = open.asked;
   try {
@@ -78,13 +82,16 @@ async function refresh(context: Context, open: OpenPanel): Promise<void> {
     const params: ViewParams & OpenPanel['parameters'] = { uri: open.uri, ...open.parameters };
     const answer: unknown = await client.sendRequest(REQUESTS[open.kind], params);
     if (open.disposed || mine !== open.asked) return;
-    await open.panel.webview.postMessage({ type: open.kind, answer, pinned: open.pinned } as unknown as ToWebview);
+    await send(open, answer);
   } catch (error) {
     context.output.error(`${TITLES[open.kind]} of ${open.uri}: ${String(error)}`);
+    if (open.disposed || mine !== open.asked) return;
+    const reason = 'No answer came for this file; the log says why (Shardlens: Show Log).';
+    await send(open, { empty: true, uri: open.uri, reason } satisfies NoView);
   }
 }
 
-function receive(context: Context, open: OpenPanel, message: FromWebview): void {
+function receive(context: Context, open: OpenPanel, message: FromWebview, unpinned: () => void): void {
   const failed = (error: unknown): void => {
     context.output.error(`${TITLES[open.kind]}: ${String(error)}`);
   };
@@ -105,6 +112,7 @@ function receive(context: Context, open: OpenPanel, message: FromWebview): void 
       return;
     case 'pin':
       open.pinned = message.pinned;
+      if (!message.pinned) unpinned();
       return;
     case 'save':
       saveExport(message, open.uri).then(undefined, failed);
@@ -118,59 +126,74 @@ function isState(value: unknown): value is PanelState {
   return typeof value === 'object' && value !== null && typeof (value as PanelState).uri === 'string';
 }
 
+/** Gives a new or restored webview its page and wires it; `unpinned` is called when it is to follow the active file again. */
+function adopt(context: Context, open: OpenPanel, unpinned: () => void, gone: () => void): void {
+  const { panel, kind } = open;
+  panel.webview.options = {
+    enableScripts: true,
+    localResourceRoots: [vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview')],
+  };
+  panel.iconPath = vscode.Uri.joinPath(context.extensionUri, 'icon.png');
+  panel.webview.onDidReceiveMessage((message: FromWebview) => {
+    receive(context, open, message, unpinned);
+  });
+  // The page of a hidden panel is thrown away; the one that comes after it says `ready` again.
+  panel.onDidChangeViewState(() => {
+    if (!panel.visible) open.ready = false;
+  });
+  panel.onDidDispose(() => {
+    open.disposed = true;
+    gone();
+  });
+  panel.webview.html = panelHtml(panel.webview, context.extensionUri, kind, TITLES[kind]);
+}
+
+function created(kind: PanelKind, column: vscode.ViewColumn): vscode.WebviewPanel {
+  const where = { viewColumn: column, preserveFocus: true };
+  return vscode.window.createWebviewPanel(viewType(kind), TITLES[kind], where, { enableScripts: true });
+}
+
 /** Opens, restores and feeds the three panels; at most one of each kind. */
 export function createPanelManager(context: Context): PanelManager {
   const panels = new Map<PanelKind, OpenPanel>();
-  const adopt = (kind: PanelKind, panel: vscode.WebviewPanel, uri: string, pinned: boolean): OpenPanel => {
-    const open: OpenPanel = { kind, panel, uri, pinned, ready: false, disposed: false, parameters: {}, asked: 0 };
-    panel.webview.options = {
-      enableScripts: true,
-      localResourceRoots: [vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview')],
-    };
-    panel.iconPath = vscode.Uri.joinPath(context.extensionUri, 'icon.png');
-    panel.webview.onDidReceiveMessage((message: FromWebview) => {
-      receive(context, open, message);
-    });
-    panel.onDidChangeViewState(() => void refresh(context, open));
-    panel.onDidDispose(() => {
-      open.disposed = true;
-      if (panels.get(kind) === open) panels.delete(kind);
-    });
-    panel.webview.html = panelHtml(panel.webview, context.extensionUri, kind, TITLES[kind]);
-    panels.set(kind, open);
-    return open;
-  };
+  let active: string | undefined;
   const show = (open: OpenPanel, uri: string): void => {
     if (open.uri !== uri) open.parameters = {};
     open.uri = uri;
     void refresh(context, open);
   };
+  const add = (kind: PanelKind, panel: vscode.WebviewPanel, uri: string, pinned: boolean): void => {
+    const open: OpenPanel = { kind, panel, uri, pinned, ready: false, disposed: false, parameters: {}, asked: 0 };
+    panels.set(kind, open);
+    const unpinned = (): void => {
+      if (active !== undefined && active !== open.uri) show(open, active);
+    };
+    adopt(context, open, unpinned, () => {
+      if (panels.get(kind) === open) panels.delete(kind);
+    });
+  };
   return {
     open: (kind, uri) => {
       const found = panels.get(kind);
-      if (found === undefined) {
-        const panel = vscode.window.createWebviewPanel(
-          viewType(kind),
-          TITLES[kind],
-          { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true },
-          { enableScripts: true },
-        );
-        adopt(kind, panel, uri.toString(), false);
+      if (found !== undefined) {
+        found.panel.reveal(undefined, true);
+        show(found, uri.toString());
         return;
       }
-      found.panel.reveal(undefined, true);
-      show(found, uri.toString());
+      // A second panel joins the first one as a tab instead of splitting the window again.
+      const [other] = panels.values();
+      add(kind, created(kind, other?.panel.viewColumn ?? vscode.ViewColumn.Beside), uri.toString(), false);
     },
     revive: (kind, panel, state) => {
       const kept = isState(state) ? state : undefined;
-      const fallback = vscode.window.activeTextEditor?.document.uri.toString() ?? '';
-      adopt(kind, panel, kept?.uri ?? fallback, kept?.pinned ?? false);
+      add(kind, panel, kept?.uri ?? active ?? '', kept?.pinned ?? false);
     },
     changed: ({ uri }) => {
       for (const open of panels.values()) if (open.uri === uri) void refresh(context, open);
     },
     follow: (uri) => {
-      for (const open of panels.values()) if (!open.pinned && open.uri !== uri.toString()) show(open, uri.toString());
+      active = uri.toString();
+      for (const open of panels.values()) if (!open.pinned && open.uri !== active) show(open, active);
     },
   };
 }

@@ -6,7 +6,7 @@ const MAX_BYTES = 1024 * 1024;
 /** Text of a file below a workspace folder, at most 1 MB; an empty answer for everything else. Works on virtual file systems too. */
 export async function readWorkspaceFile(uri: string): Promise<ReadFileAnswer> {
   const file = vscode.Uri.parse(uri, true);
-  if (file.path.split('/').includes('..') || vscode.workspace.getWorkspaceFolder(file) === undefined) return {};
+  if (file.path.split(/[\\/]/).includes('..') || vscode.workspace.getWorkspaceFolder(file) === undefined) return {};
   try {
     const { type, size } = await vscode.workspace.fs.stat(file);
     if (type !== vscode.FileType.File || size > MAX_BYTES) return {};
