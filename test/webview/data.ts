@@ -123,6 +123,17 @@ function layerLoads(choice: PlacementChoice, layer: number): Float64Array {
   return Float64Array.from({ length: choice.experts }, () => (choice.uniform === true ? 1 : 40 + 400 * next() ** 4));
 }
 
+/** Swaps two replicas so that one GPU holds an expert twice. */
+function bringTwins(held: number[][], copies: Int32Array): void {
+  const expert = copies.findIndex((count) => count > 1);
+  const [one, other] = held.filter((slots) => slots.includes(expert));
+  const away = one?.findIndex((resident) => resident !== expert) ?? -1;
+  if (one === undefined || other === undefined || away < 0) return;
+  const moved = one[away] ?? 0;
+  one[away] = expert;
+  other[other.indexOf(expert)] = moved;
+}
+
 /** Copies for the heaviest experts, then each copy, heaviest first, to the least loaded GPU with a free slot and without that expert. */
 function placeLayer(choice: PlacementChoice, loads: Float64Array, layer: number): Int32Array {
   const { slots, gpus, experts } = choice;
@@ -149,15 +160,7 @@ function placeLayer(choice: PlacementChoice, loads: Float64Array, layer: number)
     held[gpu]?.push(expert);
     load[gpu] = (load[gpu] ?? 0) + share(expert);
   }
-  if (choice.duplicateIn === layer) {
-    const [first, second] = held[0] ?? [];
-    const gpu = held.findIndex((list, at) => at > 0 && list.includes(first ?? -1));
-    const other = held[gpu];
-    if (other !== undefined && first !== undefined && second !== undefined && held[0] !== undefined) {
-      other[other.indexOf(first)] = second;
-      held[0][1] = first;
-    }
-  }
+  if (choice.duplicateIn === layer) bringTwins(held, copies);
   return Int32Array.from(held.flat());
 }
 

@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
@@ -210,4 +212,23 @@ export function colorsOf(page: Page, selector: string): Promise<number> {
     }
     return seen.size;
   }, selector);
+}
+
+/** A short fingerprint of what a canvas shows: equal pictures give equal texts. */
+export function pictureOf(page: Page, selector: string): Promise<string> {
+  return page.evaluate((css) => document.querySelector<HTMLCanvasElement>(css)?.toDataURL() ?? '', selector);
+}
+
+/** Violations that axe-core finds on the page as it is now, one line each. */
+export async function axeViolations(page: Page): Promise<readonly string[]> {
+  const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  // Through the debugger's own evaluation, which the page's content-security policy does not bind.
+  await page.evaluate(source);
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    const { violations } = await axe.run();
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
+  });
 }

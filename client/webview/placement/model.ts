@@ -162,7 +162,7 @@ export type SlotMove = 'left' | 'right' | 'up' | 'down' | 'first' | 'last' | 're
 /** Where a key leads in the map of one layer: left and right over GPUs, up and down over the slots of one, `r` over replicas. */
 export function moveSlot(model: PlacementModel, layer: number, slot: number, move: SlotMove): number {
   const { slotsPerGpu, view } = model;
-  if (slot < 0) return 0;
+  if (slot < 0) return move === 'last' ? view.slots - 1 : 0;
   const gpu = gpuOf(model, slot);
   const place = slot % slotsPerGpu;
   switch (move) {

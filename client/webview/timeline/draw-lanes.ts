@@ -68,25 +68,41 @@ interface Collector {
   readonly rule: LabelRule;
 }
 
-function addPart(
-  to: Collector,
-  style: number,
-  microbatch: number,
-  x: number,
-  y: number,
-  width: number,
-  height: number,
-): void {
-  const { scratch, rule } = to;
+/** Blocks reach this far over the window's edges, so that their own edges are not mistaken for ends. */
+const OVERHANG = 8;
+
+interface Piece {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The part of a rectangle that the window shows; a label stands in the middle of what is seen, not of what is there. */
+function clampToWindow(layout: LaneLayout, x: number, width: number, margin: number): readonly [number, number] {
+  const from = Math.max(x, layout.left - margin);
+  return [from, Math.min(x + width, layout.left + layout.width + margin) - from];
+}
+
+function addPart(to: Collector, style: number, microbatch: number, piece: Piece): void {
+  const { scratch, rule, layout } = to;
+  const { y, height } = piece;
+  const [x, width] = clampToWindow(layout, piece.x, piece.width, OVERHANG);
+  if (width <= 0) return;
   scratch.solid[style]?.push(x, y, width, height);
   if (width >= MIN_HATCH && height >= MIN_HATCH) scratch.hatched[style]?.push(x, y, width, height);
   if (!rule.enabled) return;
   const text = rule.letters ? `${LETTERS[style >> 1] ?? ''}${microbatch}` : String(microbatch);
-  if (text.length * rule.glyph + 3 > width) return;
-  scratch.labels.push({ text, x: x + width / 2, y: y + height / 2, ink: to.styles[style]?.ink ?? '#000000' });
+  const [seen, room] = clampToWindow(layout, piece.x, piece.width, 0);
+  if (text.length * rule.glyph + 3 > room) return;
+  scratch.labels.push({ text, x: seen + room / 2, y: y + height / 2, ink: to.styles[style]?.ink ?? '#000000' });
 }
 
-function addFrame(frames: Quads, x: number, y: number, width: number, height: number): void {
+function addFrame(to: Collector, piece: Piece): void {
+  const { frames } = to.scratch;
+  const { y, height } = piece;
+  const [x, width] = clampToWindow(to.layout, piece.x, piece.width, OVERHANG);
+  if (width <= 0) return;
   frames.push(x, y, width, 1);
   frames.push(x, y + height - 1, width, 1);
   frames.push(x, y + 1, 1, height - 2);
@@ -104,7 +120,7 @@ function addBlock(to: Collector, model: TimelineModel, index: number, x0: number
   const direction = blocks.direction[index] ?? 0;
   const microbatch = blocks.microbatch[index] ?? 0;
   if (op !== OP.FB) {
-    addPart(to, op * 2 + direction, microbatch, left, y, width, barHeight);
+    addPart(to, op * 2 + direction, microbatch, { x: left, y, width, height: barHeight });
     return;
   }
   const second = OP.B * 2 + (blocks.direction2[index] ?? 0);
@@ -116,9 +132,9 @@ function addBlock(to: Collector, model: TimelineModel, index: number, x0: number
     return;
   }
   const half = Math.round(width / 2 / snap) * snap;
-  addPart(to, direction, microbatch, left, y, half, barHeight);
-  addPart(to, second, microbatch2, left + half, y, width - half, barHeight);
-  if (barHeight >= 6) addFrame(to.scratch.frames, left, y, width, barHeight);
+  addPart(to, direction, microbatch, { x: left, y, width: half, height: barHeight });
+  addPart(to, second, microbatch2, { x: left + half, y, width: width - half, height: barHeight });
+  if (barHeight >= 6) addFrame(to, { x: left, y, width, height: barHeight });
 }
 
 /** Shares of the pixel column being merged, and the run of equal columns before it. */

@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { link, memoryData, servingMemoryData } from './data';
+import { axeViolations, chromiumPath, colorsOf, settle, startLab } from './harness';
+import type { Lab, PanelPage } from './harness';
+import { THEME_KINDS } from './themes';
+
+const OVER = '.bars canvas.over';
+const view = memoryData();
+
+describe.skipIf(chromiumPath() === undefined)('the memory in Chromium', () => {
+  let lab: Lab;
+  let open: PanelPage;
+  beforeAll(async () => {
+    lab = await startLab();
+  });
+  afterAll(() => lab.close());
+
+  const show = async (answer = view, options: Parameters<Lab['open']>[1] = {}): Promise<Page> => {
+    open = await lab.open('memory', { height: 760, ...options });
+    await open.send({ type: 'memory', answer });
+    await settle(open.page);
+    return open.page;
+  };
+
+  it('draws a bar a rank class and opens on the fullest', async () => {
+    const page = await show();
+    expect(await colorsOf(page, '.bars canvas')).toBeGreaterThan(20);
+    expect(await page.locator('.detail h2').textContent()).toBe(view.classes[0]?.label);
+    expect(await page.locator('.facts').textContent()).toContain('Fullest rank 86.7 GiB rank 0');
+    expect(await page.locator('.facts').textContent()).toContain('256 of 2,048 GPUs too small');
+    expect(await page.locator('.summaries').textContent()).toContain(
+      '684,531,386,000 elements: F8_E4M3 680.6B, BF16 3.9B, F32 41.6M',
+    );
+    expect(open.faults).toEqual([]);
+    await open.close();
+  });
+
+  it('goes from a part to its tensors, formula and config lines', async () => {
+    const page = await show();
+    await page.locator(OVER).focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowRight');
+    await settle(page);
+    expect(await page.locator('.detail h2').textContent()).toBe(`Weights · ${view.classes[1]?.label}`);
+    expect(await page.locator('.detail tbody tr').count()).toBe(2);
+    expect(await page.locator('.detail code').first().textContent()).toContain('4 layers × 4 experts');
+    await page.getByRole('button', { name: 'expert_parallel' }).click();
+    expect(await open.posted()).toContainEqual({ type: 'reveal', link: link('expert_parallel', 9) });
+    await page.getByRole('button', { name: 'All parts' }).click();
+    expect(await page.locator('.detail tbody tr').count()).toBe(7);
+    await page.locator(OVER).focus();
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate(() => document.activeElement?.className)).toBe('detail');
+    await open.close();
+  });
+
+  it('names the part under the pointer and selects it by a click', async () => {
+    const page = await show();
+    const box = await page.locator(OVER).boundingBox();
+    await page.locator(OVER).hover({ position: { x: (box?.width ?? 0) * 0.25, y: 34 } });
+    await settle(page);
+    expect(await page.locator('.tooltip strong').textContent()).toMatch(/^Weights · 13\.9 GiB$/);
+    await page.locator(OVER).click({ position: { x: (box?.width ?? 0) * 0.25, y: 34 } });
+    await settle(page);
+    expect(await page.locator('.detail h2').textContent()).toContain('Weights');
+    await open.close();
+  });
+
+  it('shows the KV cache of a serving config', async () => {
+    const page = await show(servingMemoryData());
+    expect(await page.locator('.summaries').textContent()).toContain(
+      'KV cache 70,272 B/token · 320,871 tokens fit · 78 requests at full length',
+    );
+    await open.close();
+  });
+
+  it('says what a model alone weighs', async () => {
+    const page = await show({ ...view, task: 'model', classes: [], peak: { rank: 0, bytes: 0, classIndex: 0 } });
+    expect(await page.locator('.empty').textContent()).toContain('its weights take 641 GiB');
+    await open.close();
+  });
+
+  it('keeps bar and part over a reload and saves the table', async () => {
+    const page = await show();
+    await page.locator(OVER).focus();
+    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowRight', 't']) await page.keyboard.press(key);
+    await page.waitForTimeout(250);
+    expect(await open.state()).toMatchObject({ view: { row: 2, part: 'weights', table: true } });
+    await page.reload();
+    await page.waitForFunction(() => (window as unknown as { posted: unknown[] }).posted.length > 0);
+    await open.send({ type: 'memory', answer: view });
+    await settle(page);
+    expect(await page.locator('.data-table tr.selected td').first().textContent()).toBe(view.classes[2]?.label);
+    await page.getByRole('button', { name: 'Save the picture or its data' }).click();
+    await page.getByRole('button', { name: 'Table as CSV' }).click();
+    const file = (await open.posted()).find((message) => message.type === 'save');
+    expect(file?.text?.split('\r\n')[0]).toBe(
+      'Ranks,GPUs,Weights,Gradients,Optimizer,Activations,Buffers,Workspace,Allocated,Reserved,Total',
+    );
+    await open.close();
+  });
+
+  it.each(THEME_KINDS)('passes axe-core in the %s theme', async (theme) => {
+    const page = await show(view, { theme });
+    await page.locator('summary').click();
+    await page.locator(OVER).focus();
+    await settle(page);
+    expect(await axeViolations(page)).toEqual([]);
+    await page.keyboard.press('t');
+    await settle(page);
+    expect(await axeViolations(page)).toEqual([]);
+    expect(open.faults).toEqual([]);
+    await open.close();
+  });
+});

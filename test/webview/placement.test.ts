@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { link, placementData } from './data';
+import { axeViolations, chromiumPath, colorsOf, pictureOf, settle, startLab } from './harness';
+import type { Lab, PanelPage } from './harness';
+import { THEME_KINDS } from './themes';
+
+const HEAT = '.heatmap canvas.over';
+const MAP = '.layer-map canvas.over';
+const view = placementData({ layers: 58, experts: 256, slots: 288, gpus: 32, nodes: 4, duplicateIn: 9 });
+
+describe.skipIf(chromiumPath() === undefined)('the placement in Chromium', () => {
+  let lab: Lab;
+  let open: PanelPage;
+  beforeAll(async () => {
+    lab = await startLab();
+  });
+  afterAll(() => lab.close());
+
+  const show = async (answer = view, options: Parameters<Lab['open']>[1] = {}): Promise<Page> => {
+    open = await lab.open('placement', { height: 760, ...options });
+    await open.send({ type: 'placement', answer });
+    await settle(open.page);
+    return open.page;
+  };
+
+  it('opens on the worst layer and draws both maps', async () => {
+    const page = await show();
+    const worst = view.meanOverMax.indexOf(Math.min(...view.meanOverMax)) + view.firstLayer;
+    expect(await page.locator('h2').first().textContent()).toContain(`Layer ${worst} balance`);
+    expect(await colorsOf(page, '.heatmap canvas')).toBeGreaterThan(10);
+    expect(await colorsOf(page, '.layer-map canvas')).toBeGreaterThan(10);
+    expect(await page.locator('.facts').textContent()).toContain('mean/max, mean over layers');
+    expect(await page.locator('.facts').textContent()).toContain('Duplicates 1 first in layer 12');
+    expect(open.faults).toEqual([]);
+    await open.close();
+  });
+
+  it('chooses a layer by the pointer and by keys', async () => {
+    const page = await show();
+    await page.locator(HEAT).click({ position: { x: 200, y: 40 } });
+    await settle(page);
+    expect(await page.locator('h2').first().textContent()).toContain('Layer 4 ');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await settle(page);
+    expect(await page.locator('h2').first().textContent()).toContain('Layer 6 ');
+    expect(await page.locator('[role=status][aria-live]').textContent()).toMatch(
+      /^Layer 6, Balance 0\.\d{3} mean\/max/,
+    );
+    await page.keyboard.press('w');
+    await settle(page);
+    const worst = view.meanOverMax.indexOf(Math.min(...view.meanOverMax)) + view.firstLayer;
+    expect(await page.locator('h2').first().textContent()).toContain(`Layer ${worst} `);
+    await open.close();
+  });
+
+  it('lights the replicas of an expert under the pointer and by keys', async () => {
+    const page = await show();
+    const dark = await pictureOf(page, MAP);
+    await page.locator(MAP).hover({ position: { x: 16, y: 52 } });
+    await settle(page);
+    expect(await page.locator('.tooltip strong').textContent()).toMatch(/^Expert \d+ · layer \d+$/);
+    expect(await pictureOf(page, MAP)).not.toBe(dark);
+    await page.locator(HEAT).focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('ArrowRight');
+    await settle(page);
+    expect(await page.evaluate(() => document.activeElement?.closest('.layer-map') !== null)).toBe(true);
+    expect(await page.locator('[role=status][aria-live]').textContent()).toContain('of GPU 1, node 0');
+    await page.keyboard.press('Escape');
+    await page.mouse.move(2, 2);
+    await settle(page);
+    expect(await pictureOf(page, MAP)).not.toBe('');
+    expect(await page.locator('[role=status][aria-live]').textContent()).toBe('');
+    await open.close();
+  });
+
+  it('asks for another policy and leads to the lines behind its sizes', async () => {
+    const page = await show();
+    await page.locator('select').selectOption('trivial');
+    await page.getByRole('button', { name: /^Slots 288/ }).click();
+    const posted = await open.posted();
+    expect(posted).toContainEqual({ type: 'request', policy: 'trivial' });
+    expect(posted).toContainEqual({ type: 'reveal', link: link('ep_num_redundant_experts', 12) });
+    await open.close();
+  });
+
+  it('has a table twin of the layer and saves all of it', async () => {
+    const page = await show();
+    await page.getByRole('button', { name: 'Show as table (t)' }).click();
+    expect(await page.locator('.data-table tbody tr').count()).toBe(100);
+    await page.getByRole('button', { name: 'Next' }).click();
+    expect(await page.locator('.pager').textContent()).toContain('101–200 of 288');
+    for (const choice of ['All layers as SVG', 'This layer as PNG', 'All slots as CSV']) {
+      await page.getByRole('button', { name: 'Save the picture or its data' }).click();
+      await page.getByRole('button', { name: choice }).click();
+    }
+    const files = (await open.posted()).filter((message) => message.type === 'save');
+    expect(files.map(({ fileName }) => fileName.replace(/layer-\d+/, 'layer-N'))).toEqual([
+      'serving-placement-eplb-layers.svg',
+      'serving-placement-eplb-layer-N.png',
+      'serving-placement-eplb-slots.csv',
+    ]);
+    expect(files[2]?.text?.trim().split('\r\n')).toHaveLength(58 * 288 + 1);
+    await open.close();
+  });
+
+  it('keeps layer and expert over a reload', async () => {
+    const page = await show();
+    await page.locator(HEAT).click({ position: { x: 200, y: 40 } });
+    await page.waitForTimeout(250);
+    expect(await open.state()).toMatchObject({ view: { layer: 1 } });
+    await page.reload();
+    await page.waitForFunction(() => (window as unknown as { posted: unknown[] }).posted.length > 0);
+    await open.send({ type: 'placement', answer: view });
+    await settle(page);
+    expect(await page.locator('h2').first().textContent()).toContain('Layer 4 ');
+    await open.close();
+  });
+
+  it('draws 320 GPUs, scrolls them, and says when loads are not given', async () => {
+    const page = await show(
+      placementData({ layers: 58, experts: 256, slots: 320, gpus: 320, nodes: 40, uniform: true }),
+      { width: 720 },
+    );
+    expect(await page.locator('.note', { hasText: 'No loads are given' }).count()).toBe(1);
+    await page.locator(MAP).hover({ position: { x: 30, y: 60 } });
+    await page.mouse.wheel(0, 300);
+    await page.waitForFunction(() => (document.querySelector('.layer-map .stage')?.scrollTop ?? 0) > 100);
+    await settle(page);
+    expect(await colorsOf(page, '.layer-map canvas')).toBeGreaterThan(5);
+    await page.locator(MAP).focus();
+    await page.keyboard.press('End');
+    await settle(page);
+    expect(await page.locator('[role=status][aria-live]').textContent()).toContain('of GPU 319, node 39');
+    await open.close();
+  });
+
+  it.each(THEME_KINDS)('passes axe-core in the %s theme', async (theme) => {
+    const page = await show(view, { theme });
+    await page.locator(MAP).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('t');
+    await settle(page);
+    expect(await axeViolations(page)).toEqual([]);
+    expect(open.faults).toEqual([]);
+    await open.close();
+  });
+});
