@@ -1,22 +1,26 @@
-import { balancedPacking, replicate } from './packing';
+import { balancedPacking, replicate, shareOf, TORCH, type Arithmetic } from './packing';
 import type { Loads, Placement, PlacementShape } from './placement';
 
 const f32 = Math.fround;
 
-interface LayerPlacement {
+/** One layer: expert of each slot, copies of each expert. */
+export interface LayerPlacement {
   readonly physicalToLogical: Int32Array;
   readonly counts: Int32Array;
 }
 
-/** Groups to nodes by their summed load; the experts of group g move as a block. Returns, for each place, the expert that stands there. */
-function orderByNode(weights: Float64Array, groups: number, nodes: number): Int32Array {
+/**
+ * Groups to nodes by their summed load; the experts of a group move as a block. Returns, for each place, the expert that stands there.
+ * Source: deepseek-ai/EPLB, eplb.py, rebalance_experts_hierarchical, step 1.
+ */
+export function orderByNode(weights: Float64Array, groups: number, nodes: number, arithmetic: Arithmetic): Int32Array {
   const size = weights.length / groups;
   const sums = new Float64Array(groups);
   for (let expert = 0; expert < weights.length; expert += 1) {
     const group = Math.floor(expert / size);
     sums[group] = f32((sums[group] ?? 0) + (weights[expert] ?? 0));
   }
-  const { pack, rank } = balancedPacking(sums, nodes);
+  const { pack, rank } = balancedPacking(sums, nodes, arithmetic);
   const perNode = groups / nodes;
   const placed = new Int32Array(weights.length);
   for (let expert = 0; expert < weights.length; expert += 1) {
@@ -26,37 +30,45 @@ function orderByNode(weights: Float64Array, groups: number, nodes: number): Int3
   return placed;
 }
 
-/** One layer: groups to nodes, replicas inside each node, replicas to the node's GPUs. */
-function placeLayer(load: Float64Array, shape: PlacementShape, groups: number, nodes: number): LayerPlacement {
+/**
+ * One layer: groups to nodes, replicas inside each node, replicas to the node's GPUs. One group and one node make it global.
+ * Source: deepseek-ai/EPLB, eplb.py, rebalance_experts_hierarchical.
+ */
+export function placeLayer(
+  load: Float64Array,
+  shape: Pick<PlacementShape, 'experts' | 'slots' | 'gpus' | 'groups' | 'nodes'>,
+  arithmetic: Arithmetic,
+): LayerPlacement {
+  const { nodes } = shape;
   const weights = load.map(f32);
-  const order = orderByNode(weights, groups, nodes);
+  const order = orderByNode(weights, shape.groups, nodes, arithmetic);
   const expertsPerNode = shape.experts / nodes;
   const slotsPerNode = shape.slots / nodes;
-  const gpusPerNode = shape.gpus / nodes;
   const slotsPerGpu = shape.slots / shape.gpus;
   const physicalToLogical = new Int32Array(shape.slots);
   const counts = new Int32Array(shape.experts);
+  const local = new Float64Array(expertsPerNode);
+  const shares = new Float64Array(slotsPerNode);
   for (let node = 0; node < nodes; node += 1) {
-    const local = Float64Array.from(
-      { length: expertsPerNode },
-      (_, place) => weights[order[node * expertsPerNode + place] ?? 0] ?? 0,
-    );
-    const replicas = replicate(local, slotsPerNode);
-    const shares = Float64Array.from(replicas.item, (item) => f32((local[item] ?? 0) / (replicas.counts[item] ?? 1)));
-    const { pack, rank } = balancedPacking(shares, gpusPerNode);
-    replicas.item.forEach((item, slot) => {
+    const base = node * expertsPerNode;
+    for (let place = 0; place < expertsPerNode; place += 1) local[place] = weights[order[base + place] ?? 0] ?? 0;
+    const replicas = replicate(local, slotsPerNode, arithmetic);
+    for (let slot = 0; slot < slotsPerNode; slot += 1) {
+      const item = replicas.item[slot] ?? 0;
+      shares[slot] = shareOf(local[item] ?? 0, replicas.counts[item] ?? 1, arithmetic);
+    }
+    const { pack, rank } = balancedPacking(shares, shape.gpus / nodes, arithmetic);
+    for (let slot = 0; slot < slotsPerNode; slot += 1) {
       const target = node * slotsPerNode + (pack[slot] ?? 0) * slotsPerGpu + (rank[slot] ?? 0);
-      physicalToLogical[target] = order[node * expertsPerNode + item] ?? 0;
-    });
-    replicas.counts.forEach((copies, item) => {
-      counts[order[node * expertsPerNode + item] ?? 0] = copies;
-    });
+      physicalToLogical[target] = order[base + (replicas.item[slot] ?? 0)] ?? 0;
+    }
+    for (let item = 0; item < expertsPerNode; item += 1) counts[order[base + item] ?? 0] = replicas.counts[item] ?? 0;
   }
   return { physicalToLogical, counts };
 }
 
-function placeAll(policy: string, loads: Loads, shape: PlacementShape, groups: number, nodes: number): Placement {
-  const layers = loads.map((load) => placeLayer(load, shape, groups, nodes));
+/** Joins layers to a placement. */
+export function joinLayers(policy: string, shape: PlacementShape, layers: readonly LayerPlacement[]): Placement {
   return {
     policy,
     shape,
@@ -65,17 +77,31 @@ function placeAll(policy: string, loads: Loads, shape: PlacementShape, groups: n
   };
 }
 
+/** Every layer by the same rules; `global` ignores groups and nodes. */
+export function placeAll(
+  policy: string,
+  loads: Loads,
+  shape: PlacementShape,
+  arithmetic: Arithmetic,
+  global: boolean,
+): Placement {
+  const sizes = global ? { ...shape, groups: 1, nodes: 1 } : shape;
+  return joinLayers(
+    policy,
+    shape,
+    loads.map((load) => placeLayer(load, sizes, arithmetic)),
+  );
+}
+
 /**
  * DeepSeek's expert-parallel load balancer. Hierarchical when the nodes divide the expert groups, else global: one node, one group.
  * The caller has checked the shape (`refuseShape`). Source: deepseek-ai/EPLB, eplb.py, rebalance_experts.
  */
 export function eplb(loads: Loads, shape: PlacementShape): Placement {
-  return shape.groups % shape.nodes === 0
-    ? placeAll('eplb', loads, shape, shape.groups, shape.nodes)
-    : placeAll('eplb', loads, shape, 1, 1);
+  return placeAll('eplb', loads, shape, TORCH, shape.groups % shape.nodes !== 0);
 }
 
 /** EPLB's global policy whatever the groups are: best balance, most traffic between nodes. */
 export function eplbGlobal(loads: Loads, shape: PlacementShape): Placement {
-  return placeAll('eplb-global', loads, shape, 1, 1);
+  return placeAll('eplb-global', loads, shape, TORCH, true);
 }

@@ -1,9 +1,53 @@
 const f32 = Math.fround;
 
-/** Indices of `weights` by descending weight; equal weights keep their order (the canonical, stable sort). */
-export function byDescendingWeight(weights: Float64Array): Int32Array {
+/**
+ * How a framework rounds. Copies and loads come as float32 tensors everywhere; what differs is the width in which a load is
+ * divided by its copies and in which the load of a pack is summed.
+ */
+export interface Arithmetic {
+  readonly shares: 'float32' | 'float64';
+  readonly sums: 'float32' | 'float64';
+}
+
+/** deepseek-ai/EPLB keeps tensors throughout. */
+export const TORCH: Arithmetic = { shares: 'float32', sums: 'float32' };
+/** SGLang's copy turns the pack sums into Python floats. */
+export const TORCH_WITH_LISTS: Arithmetic = { shares: 'float32', sums: 'float64' };
+/** vLLM's port divides by int64 counts in numpy, which promotes to float64. */
+export const NUMPY: Arithmetic = { shares: 'float64', sums: 'float64' };
+
+/** `load / copies` in the framework's width. */
+export function shareOf(load: number, copies: number, { shares }: Arithmetic): number {
+  return shares === 'float32' ? f32(load / copies) : load / copies;
+}
+
+const INDEX_BITS = 2 ** 21;
+const bits = new DataView(new ArrayBuffer(4));
+
+/** Bits of a non-negative float32: they order as the numbers do. */
+function orderedBits(value: number): number {
+  bits.setFloat32(0, value);
+  return bits.getUint32(0);
+}
+
+/**
+ * Indices of float32 weights, heaviest first, equal weights in their order. Weight bits and index share one number (32 + 21 bits of
+ * the 53 there are), so that the runtime's own sort of plain numbers does the work: a comparator would cost most of the whole placement.
+ */
+function orderOfFloats(weights: Float64Array): Int32Array {
+  const n = weights.length;
+  const keys = new Float64Array(n);
+  for (let i = 0; i < n; i += 1) keys[i] = orderedBits(weights[i] ?? 0) * INDEX_BITS + (n - 1 - i);
+  keys.sort();
+  const order = new Int32Array(n);
+  for (let i = 0; i < n; i += 1) order[i] = n - 1 - ((keys[n - 1 - i] ?? 0) % INDEX_BITS);
+  return order;
+}
+
+/** Indices of `weights` (not negative), heaviest first; equal weights keep their order, which is the canonical, stable sort. */
+export function byDescendingWeight(weights: Float64Array, width: Arithmetic['shares']): Int32Array {
+  if (width === 'float32' && weights.length < INDEX_BITS) return orderOfFloats(weights);
   const order = Int32Array.from(weights, (_, index) => index);
-  // Ties fall back to the index: the engine's sort of typed arrays with a comparator is stable, but the rule must be visible.
   return order.sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || a - b);
 }
 
@@ -16,10 +60,10 @@ export interface Packing {
 
 /**
  * Puts n weighted items into m packs of n / m items each, heaviest first into the lightest pack that has room, the
- * lowest pack on ties. With one item a pack nothing is balanced: item i goes to pack i. Sums are kept in float32, as torch does.
+ * lowest pack on ties. With one item a pack nothing is balanced: item i goes to pack i.
  * Source: deepseek-ai/EPLB, eplb.py, balanced_packing.
  */
-export function balancedPacking(weights: Float64Array, packs: number): Packing {
+export function balancedPacking(weights: Float64Array, packs: number, arithmetic: Arithmetic): Packing {
   const items = weights.length;
   const room = items / packs;
   const pack = new Int32Array(items);
@@ -28,18 +72,28 @@ export function balancedPacking(weights: Float64Array, packs: number): Packing {
     for (let item = 0; item < items; item += 1) pack[item] = item;
     return { pack, rank };
   }
+  const narrow = arithmetic.sums === 'float32';
   const sums = new Float64Array(packs);
   const filled = new Int32Array(packs);
-  for (const item of byDescendingWeight(weights)) {
-    let best = -1;
+  const order = byDescendingWeight(weights, arithmetic.shares);
+  for (let at = 0; at < items; at += 1) {
+    const item = order[at] ?? 0;
+    let best = 0;
+    let least = Infinity;
     for (let candidate = 0; candidate < packs; candidate += 1) {
-      if ((filled[candidate] ?? 0) >= room) continue;
-      if (best < 0 || (sums[candidate] ?? 0) < (sums[best] ?? 0)) best = candidate;
+      // A full pack has the sum Infinity, so that one comparison asks for room and load.
+      const sum = sums[candidate] ?? 0;
+      if (sum < least) {
+        least = sum;
+        best = candidate;
+      }
     }
+    const place = filled[best] ?? 0;
     pack[item] = best;
-    rank[item] = filled[best] ?? 0;
-    filled[best] = (filled[best] ?? 0) + 1;
-    sums[best] = f32((sums[best] ?? 0) + (weights[item] ?? 0));
+    rank[item] = place;
+    filled[best] = place + 1;
+    const sum = least + (weights[item] ?? 0);
+    sums[best] = place + 1 >= room ? Infinity : narrow ? f32(sum) : sum;
   }
   return { pack, rank };
 }
@@ -52,10 +106,10 @@ export interface Replication {
 }
 
 /**
- * Gives every item one slot and each further slot to the item with the greatest load a copy, the first one on ties; float32 division.
+ * Gives every item one slot and each further slot to the item with the greatest load a copy, the first one on ties.
  * Source: deepseek-ai/EPLB, eplb.py, replicate_experts.
  */
-export function replicate(weights: Float64Array, slots: number): Replication {
+export function replicate(weights: Float64Array, slots: number, arithmetic: Arithmetic): Replication {
   const items = weights.length;
   const item = new Int32Array(slots);
   const counts = new Int32Array(items).fill(1);
@@ -63,13 +117,18 @@ export function replicate(weights: Float64Array, slots: number): Replication {
   for (let slot = 0; slot < items; slot += 1) item[slot] = slot;
   for (let slot = items; slot < slots; slot += 1) {
     let best = 0;
+    let most = share[0] ?? 0;
     for (let candidate = 1; candidate < items; candidate += 1) {
-      if ((share[candidate] ?? 0) > (share[best] ?? 0)) best = candidate;
+      const value = share[candidate] ?? 0;
+      if (value > most) {
+        most = value;
+        best = candidate;
+      }
     }
     item[slot] = best;
     const copies = (counts[best] ?? 0) + 1;
     counts[best] = copies;
-    share[best] = f32((weights[best] ?? 0) / copies);
+    share[best] = shareOf(weights[best] ?? 0, copies, arithmetic);
   }
   return { item, counts };
 }

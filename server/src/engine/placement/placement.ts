@@ -20,6 +20,8 @@ export interface Placement {
   readonly physicalToLogical: readonly Int32Array[];
   /** [layer][expert] -> replica count. */
   readonly replicaCounts: readonly Int32Array[];
+  /** One entry a GPU when some are dead: their slots hold expert 0 for form's sake, serve nobody and are not counted. */
+  readonly alive?: readonly boolean[];
 }
 
 /** Load of every GPU when each replica takes an equal share, and how even that is. */
@@ -30,4 +32,14 @@ export interface PlacementBalance {
   readonly meanOverMax: readonly number[];
   /** Best mean / max any placement could reach with these slots, a layer. */
   readonly lowerBound: readonly number[];
+}
+
+/** What some policies can use beside the loads. */
+export interface PlacementOptions {
+  /** The map in force: vLLM's policy keeps experts that stay on their GPU in their slot. */
+  readonly previous?: readonly Int32Array[];
+  /** One entry a GPU, false for a dead one; SGLang's elasticity-aware policy. Absent: all alive. */
+  readonly alive?: readonly boolean[];
+  /** Loads of several time steps or workloads, each [layer][expert]; absent: only the loads given. */
+  readonly profiles?: readonly Loads[];
 }

@@ -1,0 +1,58 @@
+import { eplb, eplbGlobal } from './eplb';
+import type { Loads, Placement, PlacementOptions, PlacementShape } from './placement';
+import type { Demands } from './refusals';
+import { sglangDeepseek, sglangDeepseekHierarchical, sglangElasticityAware, trivial } from './sglang';
+import { sglangVec, sglangVecHierarchical } from './sglang-vec';
+import { tensorrtLlm } from './tensorrt-llm';
+import { vllmDefault, vllmLinear, vllmRoundRobin } from './vllm';
+
+interface Policy {
+  readonly demands: Demands;
+  readonly place: (loads: Loads, shape: PlacementShape, options: PlacementOptions) => Placement;
+}
+
+const EPLB = 'deepseek-ai/EPLB, eplb.py';
+const SGLANG = 'sgl-project/sglang, srt/eplb/eplb_algorithms';
+const VLLM = 'vllm-project/vllm, distributed/eplb';
+
+function stepsOf(loads: Loads, { profiles }: PlacementOptions): readonly Loads[] {
+  return profiles === undefined || profiles.length === 0 ? [loads] : profiles;
+}
+
+/** Every policy: what it demands of the sizes, and how it places. */
+export const POLICIES = {
+  eplb: { demands: { hierarchy: 'where-groups-divide', source: EPLB }, place: eplb },
+  'eplb-global': { demands: { hierarchy: 'never', source: EPLB }, place: eplbGlobal },
+  'sglang-deepseek': { demands: { hierarchy: 'never', source: SGLANG }, place: sglangDeepseek },
+  'sglang-deepseek-hierarchical': {
+    demands: { hierarchy: 'always', source: SGLANG },
+    place: sglangDeepseekHierarchical,
+  },
+  'sglang-deepseek-vec': {
+    demands: { hierarchy: 'never', source: SGLANG },
+    place: (loads, shape, options) => sglangVec(stepsOf(loads, options), shape),
+  },
+  'sglang-deepseek-vec-hierarchical': {
+    demands: { hierarchy: 'always', evenChunks: true, source: SGLANG },
+    place: (loads, shape, options) => sglangVecHierarchical(stepsOf(loads, options), shape),
+  },
+  'sglang-elasticity-aware': {
+    demands: { hierarchy: 'never', source: SGLANG },
+    place: (loads, shape, { alive }) =>
+      sglangElasticityAware(loads, shape, alive ?? new Array<boolean>(shape.gpus).fill(true)),
+  },
+  vllm: { demands: { hierarchy: 'where-groups-divide', lenientNodes: true, source: VLLM }, place: vllmPlace },
+  'vllm-linear': { demands: { hierarchy: 'never', noCopies: true, source: VLLM }, place: vllmLinear },
+  'vllm-round-robin': { demands: { hierarchy: 'never', noCopies: true, source: VLLM }, place: vllmRoundRobin },
+  'tensorrt-llm': {
+    demands: { hierarchy: 'never', source: 'NVIDIA/TensorRT-LLM, moeLoadBalancer.cpp' },
+    place: tensorrtLlm,
+  },
+  trivial: { demands: { hierarchy: 'never', source: SGLANG }, place: trivial },
+} as const satisfies Readonly<Record<string, Policy>>;
+
+export type PlacementPolicy = keyof typeof POLICIES;
+
+function vllmPlace(loads: Loads, shape: PlacementShape, { previous }: PlacementOptions): Placement {
+  return vllmDefault(loads, shape, previous);
+}
