@@ -86,8 +86,15 @@ describeShared('CSV files written by torch', CSV, (folder) => {
       const read = readTorchCsv(text);
       if (!('order' in read)) throw new Error(read.problems.map((p) => p.message).join('; '));
       const ours = built({ kind, ranks: 4, microbatches: 8 });
-      expectSameOrder(read.order, torchCsv(ours).trimEnd().split('\n').map((row) => row.replaceAll(',', ' ')));
-      if (file.includes('compute_comms')) expect(torchCommCsv(read.order)?.trimEnd()).toBe(text.replaceAll('\r', '').trimEnd());
+      expectSameOrder(
+        read.order,
+        torchCsv(ours)
+          .trimEnd()
+          .split('\n')
+          .map((row) => row.replaceAll(',', ' ')),
+      );
+      if (file.includes('compute_comms'))
+        expect(torchCommCsv(read.order)?.trimEnd()).toBe(text.replaceAll('\r', '').trimEnd());
     });
   }
 });

@@ -75,8 +75,8 @@ export const SCHEDULE_KINDS: readonly ScheduleKind[] = [
   'zbv-torch',
 ];
 
-/** More actions than this are refused: they would not fit in the memory a language server may use. */
-const MOST_ACTIONS = 24_000_000;
+/** More actions than this are refused: a language server keeps within 250 MB, and an action takes about 50 bytes. */
+const MOST_ACTIONS = 4_000_000;
 
 /** Stages a rank of a kind when nobody says. */
 export function defaultChunks(kind: ScheduleKind): number {
@@ -84,23 +84,28 @@ export function defaultChunks(kind: ScheduleKind): number {
 }
 
 /** The whole positive number next to a value, or what the kind itself would accept instead of that. */
-function nearestWhole(sized: SizedSpec, field: ScheduleRefusal['field'], durations: DurationsInput): readonly number[] {
-  if (field === 'durations') return [0];
-  const value = sized[field];
+function nearestWhole(spec: ScheduleSpec, field: 'ranks' | 'microbatches' | 'chunks' | 'groupSize'): readonly number[] {
+  const value = spec[field] ?? 1;
   const near = Number.isFinite(value) ? Math.min(Math.max(1, Math.round(value)), Number.MAX_SAFE_INTEGER) : 1;
-  const fixed = { ...sized, [field]: near };
-  const answer = checkSizes(fixed, durations) ?? BUILDERS[sized.kind](fixed, durations);
+  const answer = buildOrder({ ...spec, [field]: near });
   return isRefusal(answer) && answer.field === field ? answer.nearest : [near];
 }
 
-function checkSizes(sized: SizedSpec, durations: DurationsInput): ScheduleRefusal | undefined {
+function checkSizes(sized: SizedSpec, spec: ScheduleSpec): ScheduleRefusal | undefined {
   for (const field of ['ranks', 'microbatches', 'chunks', 'groupSize'] as const) {
     const value = sized[field];
     if (Number.isSafeInteger(value) && value >= 1) continue;
     const message = `${field} must be a whole number of at least 1.`;
-    return refuse('whole-positive', message, field, value, nearestWhole(sized, field, durations));
+    return refuse('whole-positive', message, field, value, nearestWhole(spec, field));
   }
   const perMicrobatch = 3 * sized.ranks * sized.chunks;
+  if (perMicrobatch > MOST_ACTIONS) {
+    const field = sized.ranks >= sized.chunks ? 'ranks' : 'chunks';
+    const other = field === 'ranks' ? sized.chunks : sized.ranks;
+    const most = Math.floor(MOST_ACTIONS / (3 * other));
+    const message = `${sized.ranks} ranks with ${sized.chunks} stages each are more than can be laid out.`;
+    return refuse('too-many-actions', message, field, sized[field], most >= 1 ? [most] : []);
+  }
   if (perMicrobatch * sized.microbatches > MOST_ACTIONS) {
     const most = Math.max(1, Math.floor(MOST_ACTIONS / perMicrobatch));
     const message = `${sized.microbatches} microbatches on ${sized.ranks} ranks are more passes than can be laid out (${MOST_ACTIONS}).`;
@@ -130,7 +135,13 @@ export function buildOrder(spec: ScheduleSpec): ScheduleOrder | ScheduleRefusal 
   const durations = spec.durations ?? UNIT_DURATIONS;
   const bad = invalidDuration(durations);
   if (bad !== undefined) {
-    return refuse('duration-not-finite', `Duration ${bad.name} must be a finite number of at least 0.`, 'durations', bad.value, [0]);
+    return refuse(
+      'duration-not-finite',
+      `Duration ${bad.name} must be a finite number of at least 0.`,
+      'durations',
+      bad.value,
+      [0],
+    );
   }
-  return checkSizes(sized, durations) ?? BUILDERS[spec.kind](sized, durations);
+  return checkSizes(sized, spec) ?? BUILDERS[spec.kind](sized, durations);
 }

@@ -25,7 +25,9 @@ type Form = (s: Sizes, d: Durations) => ClosedForm | undefined;
 /** Adds what a formula leaves out, so that nobody takes it for more than it is. */
 function form(text: string, value: number, exactIf: boolean, assumes: string, d: Durations): ClosedForm {
   const exact = exactIf && d.comm === 0;
-  const missing = [exactIf ? '' : assumes, d.comm === 0 ? '' : 'transfers that take no time'].filter((part) => part !== '');
+  const missing = [exactIf ? '' : assumes, d.comm === 0 ? '' : 'transfers that take no time'].filter(
+    (part) => part !== '',
+  );
   return { text: exact ? text : `${text} (assumes ${missing.join(' and ')})`, value, exact };
 }
 

@@ -1,4 +1,4 @@
-import type { CommProgram } from './comm-program';
+import type { CommProgram, TransferSide } from './comm-program';
 import { CommWriter } from './comm-program';
 import type { DualPlace } from './dual-order';
 import { dualpipePlace, dualpipevPlace } from './dual-order';
@@ -9,7 +9,7 @@ import { microbatchesPerDirection } from './stage-map';
 
 /** Transfers of one rank: posted and waited for together before the next pass (`_commit_and_wait_comm`). */
 class CommSink implements DualSink {
-  private pending: { readonly send: boolean; readonly transfer: number }[] = [];
+  private pending: TransferSide[] = [];
   private readonly counters = new Map<string, number>();
 
   constructor(
@@ -75,9 +75,7 @@ export function dualComm(order: ScheduleOrder): CommProgram {
   // Only DualPipeV's turn at the bottom of the V stays on one rank.
   const local = (stage: number, peer: number): boolean => !order.bidirectional && stage + peer === 2 * ranks - 1;
   for (let r = 0; r < ranks; r += 1) {
-    const place = order.bidirectional
-      ? dualpipePlace(r, ranks, microbatches)
-      : dualpipevPlace(r, ranks, microbatches);
+    const place = order.bidirectional ? dualpipePlace(r, ranks, microbatches) : dualpipevPlace(r, ranks, microbatches);
     runDualRank(new CommSink(w, place, stages, perStage, local), place);
     w.endRank();
   }

@@ -1,4 +1,4 @@
-import type { CommProgram } from './comm-program';
+import type { CommProgram, TransferSide } from './comm-program';
 import { CommWriter } from './comm-program';
 import type { ScheduleOrder } from './order';
 import { OP } from './order';
@@ -118,21 +118,23 @@ class MegatronRank {
   }
 
   private nextForwardInput(): number {
-    while (this.receivedForwards < this.work.total && !this.work.needsForward(this.receivedForwards)) this.receivedForwards += 1;
+    while (this.receivedForwards < this.work.total && !this.work.needsForward(this.receivedForwards))
+      this.receivedForwards += 1;
     const id = this.work.forwardInput(this.receivedForwards);
     this.receivedForwards += 1;
     return id;
   }
   private nextGradientInput(): number {
-    while (this.receivedGradients < this.work.total && !this.work.needsGradient(this.receivedGradients)) this.receivedGradients += 1;
+    while (this.receivedGradients < this.work.total && !this.work.needsGradient(this.receivedGradients))
+      this.receivedGradients += 1;
     const id = this.work.gradientInput(this.receivedGradients);
     this.receivedGradients += 1;
     return id;
   }
 
   /** Posts a call's transfers in the order of `_batched_p2p_ops` or `_p2p_ops`; the latter depends on the rank's parity. */
-  private ordered(calls: Calls): { readonly send: boolean; readonly transfer: number }[] {
-    const op = (send: boolean, transfer: number | undefined): { send: boolean; transfer: number }[] =>
+  private ordered(calls: Calls): TransferSide[] {
+    const op = (send: boolean, transfer: number | undefined): TransferSide[] =>
       transfer === undefined ? [] : [{ send, transfer }];
     const sn = op(true, calls.sendNext);
     const rp = op(false, calls.receivePrevious);
@@ -149,31 +151,31 @@ class MegatronRank {
       this.w.batch(ops);
       return;
     }
-    for (const op of ops) (op.send ? this.w.postSend(op.transfer) : this.w.postReceive(op.transfer));
-    for (const op of ops) (op.send ? this.w.waitSend(op.transfer) : this.w.waitReceive(op.transfer));
+    for (const op of ops) this.w.post(op);
+    for (const op of ops) this.w.wait(op);
   }
 
   /** A call that returns at once; handles are waited for later. */
   private posting(calls: Calls): void {
-    for (const op of this.ordered(calls)) (op.send ? this.w.postSend(op.transfer) : this.w.postReceive(op.transfer));
+    for (const op of this.ordered(calls)) this.w.post(op);
     if (calls.receivePrevious !== undefined) this.forwardHandles.push(calls.receivePrevious);
     if (calls.receiveNext !== undefined) this.gradientHandles.push(calls.receiveNext);
   }
   private turnSendNext(next: number | undefined): void {
-    if (this.sendNextHandle !== undefined) this.w.waitSend(this.sendNextHandle);
+    if (this.sendNextHandle !== undefined) this.w.wait({ send: true, transfer: this.sendNextHandle });
     this.sendNextHandle = next;
   }
   private turnSendPrevious(next: number | undefined): void {
-    if (this.sendPreviousHandle !== undefined) this.w.waitSend(this.sendPreviousHandle);
+    if (this.sendPreviousHandle !== undefined) this.w.wait({ send: true, transfer: this.sendPreviousHandle });
     this.sendPreviousHandle = next;
   }
   private awaitForward(): void {
     const handle = this.forwardHandles.shift();
-    if (handle !== undefined) this.w.waitReceive(handle);
+    if (handle !== undefined) this.w.wait({ send: false, transfer: handle });
   }
   private awaitGradient(): void {
     const handle = this.gradientHandles.shift();
-    if (handle !== undefined) this.w.waitReceive(handle);
+    if (handle !== undefined) this.w.wait({ send: false, transfer: handle });
   }
 
   run(): void {
@@ -270,7 +272,7 @@ class MegatronRank {
         this.turnSendPrevious(output);
       } else this.blocking({ sendPrevious: output, receiveNext: input });
     }
-    if (this.sendPreviousHandle !== undefined) this.w.waitSend(this.sendPreviousHandle);
+    if (this.sendPreviousHandle !== undefined) this.w.wait({ send: true, transfer: this.sendPreviousHandle });
   }
 }
 

@@ -1,8 +1,6 @@
-import type { CommProgram } from './comm-program';
+import type { CommProgram, TransferSide } from './comm-program';
 import { CommWriter } from './comm-program';
 import type { ScheduleOrder } from './order';
-
-type Op = { readonly send: boolean; readonly transfer: number };
 
 /**
  * 1F1B's transfers as coded: a forward's result is sent in one call with the receipt of the next gradient, and the
@@ -15,11 +13,13 @@ export function oneFOneBComm(order: ScheduleOrder): CommProgram {
   for (let r = 0; r < ranks; r += 1) {
     const first = r === 0;
     const last = r === ranks - 1;
-    const receiveF = (m: number): Op[] => (first ? [] : [{ send: false, transfer: (r - 1) * microbatches + m }]);
-    const sendF = (m: number): Op[] => (last ? [] : [{ send: true, transfer: r * microbatches + m }]);
-    const receiveB = (m: number): Op[] =>
+    const receiveF = (m: number): TransferSide[] =>
+      first ? [] : [{ send: false, transfer: (r - 1) * microbatches + m }];
+    const sendF = (m: number): TransferSide[] => (last ? [] : [{ send: true, transfer: r * microbatches + m }]);
+    const receiveB = (m: number): TransferSide[] =>
       last ? [] : [{ send: false, transfer: w.passes + (r + 1) * microbatches + m }];
-    const sendB = (m: number): Op[] => (first ? [] : [{ send: true, transfer: w.passes + r * microbatches + m }]);
+    const sendB = (m: number): TransferSide[] =>
+      first ? [] : [{ send: true, transfer: w.passes + r * microbatches + m }];
     const warmup = Math.min(ranks - r - 1, microbatches);
     for (let m = 0; m < warmup; m += 1) {
       w.batch(receiveF(m));

@@ -15,6 +15,12 @@ export interface CommProgram {
   readonly passes: number;
 }
 
+/** The sending or the receiving side of one transfer. */
+export interface TransferSide {
+  readonly send: boolean;
+  readonly transfer: number;
+}
+
 /** Gathers the steps of all ranks, rank after rank. */
 export class CommWriter {
   private readonly steps: number[] = [];
@@ -33,25 +39,20 @@ export class CommWriter {
   compute(): void {
     this.add(STEP.compute, -1);
   }
-  postSend(transfer: number): void {
-    this.add(STEP.postSend, transfer);
+  /** Posts one side of a transfer. */
+  post(op: TransferSide): void {
+    this.add(op.send ? STEP.postSend : STEP.postReceive, op.transfer);
   }
-  postReceive(transfer: number): void {
-    this.add(STEP.postReceive, transfer);
-  }
-  waitSend(transfer: number, joined = false): void {
-    this.add(STEP.waitSend, transfer, joined ? 1 : 0);
-  }
-  waitReceive(transfer: number, joined = false): void {
-    this.add(STEP.waitReceive, transfer, joined ? 1 : 0);
+  /** Waits for one side of a transfer; `joined` when the same call waited just before. */
+  wait(op: TransferSide, joined = false): void {
+    this.add(op.send ? STEP.waitSend : STEP.waitReceive, op.transfer, joined ? 1 : 0);
   }
 
   /** One group call: everything is posted together and waited for together. */
-  batch(ops: readonly { readonly send: boolean; readonly transfer: number }[]): void {
-    for (const op of ops) (op.send ? this.postSend(op.transfer) : this.postReceive(op.transfer));
+  batch(ops: readonly TransferSide[]): void {
+    for (const op of ops) this.post(op);
     ops.forEach((op, i) => {
-      if (op.send) this.waitSend(op.transfer, i > 0);
-      else this.waitReceive(op.transfer, i > 0);
+      this.wait(op, i > 0);
     });
   }
 

@@ -11,7 +11,7 @@ function writeRank(w: CommWriter, order: ScheduleOrder, lines: readonly TorchLin
   const posted = new Set<number>();
   const sent: number[] = [];
   const await_ = (transfer: number): void => {
-    if (posted.delete(transfer)) w.waitReceive(transfer);
+    if (posted.delete(transfer)) w.wait({ send: false, transfer: transfer });
   };
   const compute = (item: TorchLine): void => {
     const code = order.op[item.action];
@@ -26,16 +26,15 @@ function writeRank(w: CommWriter, order: ScheduleOrder, lines: readonly TorchLin
     if (kind === LINE.compute) compute(item);
     else if (kind === LINE.sendF || kind === LINE.sendB) {
       const transfer = pass(stage, microbatch) + (kind === LINE.sendB ? w.passes : 0);
-      w.postSend(transfer);
+      w.post({ send: true, transfer: transfer });
       sent.push(transfer);
     } else if (kind === LINE.receiveF || kind === LINE.receiveB) {
-      const transfer =
-        kind === LINE.receiveF ? pass(stage - 1, microbatch) : w.passes + pass(stage + 1, microbatch);
-      w.postReceive(transfer);
+      const transfer = kind === LINE.receiveF ? pass(stage - 1, microbatch) : w.passes + pass(stage + 1, microbatch);
+      w.post({ send: false, transfer: transfer });
       posted.add(transfer);
     }
   }
-  for (const transfer of sent) w.waitSend(transfer);
+  for (const transfer of sent) w.wait({ send: true, transfer: transfer });
   w.endRank();
 }
 

@@ -47,7 +47,9 @@ export function isUniform(durations: DurationsInput): durations is Durations {
 }
 
 /** First value that is not a finite number of at least zero, with its name; undefined when all are fine. */
-export function invalidDuration(durations: DurationsInput): { readonly name: string; readonly value: number } | undefined {
+export function invalidDuration(
+  durations: DurationsInput,
+): { readonly name: string; readonly value: number } | undefined {
   for (const name of ['F', 'B', 'I', 'W', 'FB', 'comm'] as const) {
     const field: number | ArrayLike<number> = durations[name];
     const values = typeof field === 'number' ? [field] : Array.from(field);

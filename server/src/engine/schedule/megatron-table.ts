@@ -68,7 +68,11 @@ export function checkInterleaved(spec: SizedSpec): ScheduleRefusal | undefined {
       `Interleaved 1F1B needs at least as many microbatches as ranks: the group size must lie between PP = ${ranks} and M = ${microbatches}.`,
       'microbatches',
       microbatches,
-      nearestLegal(microbatches, (m) => m >= ranks && (m >= groupSize ? remainderFits(m, groupSize, ranks) : false), ranks + groupSize + 1),
+      nearestLegal(
+        microbatches,
+        (m) => m >= ranks && (m >= groupSize ? remainderFits(m, groupSize, ranks) : false),
+        ranks + groupSize + 1,
+      ),
     );
   }
   if (!groupFits(groupSize, ranks, microbatches)) {
@@ -77,7 +81,11 @@ export function checkInterleaved(spec: SizedSpec): ScheduleRefusal | undefined {
       `microbatch_group_size_per_vp_stage = ${groupSize} must lie between PP = ${ranks} and M = ${microbatches}.`,
       'groupSize',
       groupSize,
-      nearestLegal(groupSize, (n) => groupFits(n, ranks, microbatches) && remainderFits(microbatches, n, ranks), Math.abs(groupSize) + microbatches),
+      nearestLegal(
+        groupSize,
+        (n) => groupFits(n, ranks, microbatches) && remainderFits(microbatches, n, ranks),
+        Math.abs(groupSize) + microbatches,
+      ),
     );
   }
   if (!remainderFits(microbatches, groupSize, ranks)) {

@@ -28,7 +28,8 @@ export function memoryCurve(timeline: Timeline, options: MemoryCurveOptions): Me
   // What each kind of pass gives back at its end, by op code: F, B, I, W, FB.
   const frees = [0, 1, byInput, 1 - byInput, 1];
   let points = 0;
-  for (let i = 0; i < op.length; i += 1) points += op[i] === OP.FB ? 2 : op[i] === OP.F || (frees[op[i] ?? 0] ?? 0) > 0 ? 1 : 0;
+  for (let i = 0; i < op.length; i += 1)
+    points += op[i] === OP.FB ? 2 : op[i] === OP.F || (frees[op[i] ?? 0] ?? 0) > 0 ? 1 : 0;
   const start = new Int32Array(order.ranks + 1);
   const time = new Float64Array(points);
   const value = new Float64Array(points);

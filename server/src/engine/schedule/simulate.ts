@@ -78,7 +78,8 @@ function newClock(order: ScheduleOrder, durations: DurationsInput): Clock {
  * Everything the loop touches is a local on purpose: this is where a million actions spend their time.
  */
 function runClock(c: Clock): void {
-  const { perStage, passes, ends, above, below, lagForward, lagBackward, duration, start, end, next, free, waiting } = c;
+  const { perStage, passes, ends, above, below, lagForward, lagBackward, duration, start, end, next, free, waiting } =
+    c;
   const { op, stage, microbatch, direction, stage2, microbatch2, direction2, stages, rankStart, ranks } = c.order;
   const ready = Int32Array.from({ length: ranks }, (_, r) => ranks - 1 - r);
   let count = ranks;

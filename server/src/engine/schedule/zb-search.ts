@@ -13,7 +13,7 @@ const W = 2;
 /** Memory of one microbatch in the search's unit: a forward takes two, each half of the backward gives one back. */
 const MEMORY = [2, -1, -1] as const;
 
-/** The three choices of the search; sail tries all eight combinations. */
+/** The three choices of the search; sail tries all eight combinations, which often come down to few. */
 interface Knobs {
   /** One more warm-up forward even when it makes the first backward wait. */
   readonly bubbleBeforeFirstB: boolean;
@@ -22,6 +22,9 @@ interface Knobs {
   /** Put a weight half into a gap that is shorter than it, even where the worst stage would not mind the gap. */
   readonly fillGreedily: boolean;
 }
+
+type KnobName = keyof Knobs;
+const KNOBS: readonly KnobName[] = ['bubbleBeforeFirstB', 'prioritizeB', 'fillGreedily'];
 
 /** State of one greedy run; ends are by stage · microbatches + microbatch. */
 class GreedyRun {
@@ -32,6 +35,8 @@ class GreedyRun {
   readonly free: Float64Array;
   readonly bubble: Float64Array;
   worstBubble = 0;
+  /** Choices that changed something: turning any other one round would repeat this very run. */
+  readonly mattered = new Set<KnobName>();
   /** Kind of the n-th pass of each stage: stage · 3 · microbatches + n. */
   readonly sequence: Uint8Array;
   private readonly placed: Int32Array;
@@ -114,7 +119,10 @@ class GreedyRun {
       const f = this.cost(F, j);
       for (;;) {
         if (this.count(F, j) + (extra[j] ?? 0) >= microbatches || memory + MEMORY[F] > this.maxMemory) break;
-        if (this.knobs.bubbleBeforeFirstB ? cost + f > last + comm : cost >= last + comm) break;
+        const late = cost + f > last + comm;
+        const full = cost >= last + comm;
+        if (late !== full) this.mattered.add('bubbleBeforeFirstB');
+        if (this.knobs.bubbleBeforeFirstB ? late : full) break;
         memory += MEMORY[F];
         cost += f;
         extra[j] = (extra[j] ?? 0) + 1;
@@ -127,11 +135,17 @@ class GreedyRun {
   /** Whether stage j should run a forward in this round, before the later stages have their say. */
   private wantsForward(j: number): boolean {
     if (this.count(F, j) >= this.microbatches) return false;
-    const last = j + 1 >= this.stages;
-    if (last || !this.knobs.prioritizeB || this.count(F, j) < this.count(F, j + 1) + 2) return true;
+    if (j + 1 >= this.stages || this.count(F, j) < this.count(F, j + 1) + 2) return true;
+    if (!this.holdsBack(j)) return true;
+    this.mattered.add('prioritizeB');
+    return !this.knobs.prioritizeB;
+  }
+
+  /** With backwards first, a forward waits when the next backward is too close to fit it in. */
+  private holdsBack(j: number): boolean {
     const free = this.free[j] ?? 0;
     const next = (this.free[j + 1] ?? 0) + this.cost(F, j + 1) + this.cost(B, j + 1) + this.comm;
-    if (free >= next) return false;
+    if (free >= next) return true;
     let weights = 0;
     let weightCost = 0;
     let memory = (this.memory[j] ?? 0) + MEMORY[F];
@@ -140,8 +154,8 @@ class GreedyRun {
       memory += MEMORY[W];
       weights += 1;
     }
-    if (free + this.cost(F, j) + weightCost <= next) return true;
-    return !(next - free <= this.worstBubble - (this.bubble[j] ?? 0));
+    if (free + this.cost(F, j) + weightCost <= next) return false;
+    return next - free <= this.worstBubble - (this.bubble[j] ?? 0);
   }
 
   /** Weight halves that must or may run on stage j before a pass that takes `memory` and waits until `arrival`. */
@@ -156,6 +170,7 @@ class GreedyRun {
     const free = this.free[j] ?? 0;
     if (pending() && free < arrival) {
       const harmless = arrival - free <= this.worstBubble - (this.bubble[j] ?? 0);
+      if (harmless) this.mattered.add('fillGreedily');
       if (!harmless || this.knobs.fillGreedily) this.put(j, W);
     }
     return true;
@@ -210,13 +225,18 @@ function bestRun(spec: SizedSpec, table: DurationTable): GreedyRun | undefined {
   const maxMemory = MEMORY[F] * spec.ranks * (spec.kind === 'zb-h2' ? 2 : 1);
   let best: GreedyRun | undefined;
   let bestSpan = Infinity;
+  const runs: GreedyRun[] = [];
   for (const bubbleBeforeFirstB of CHOICES) {
     for (const prioritizeB of CHOICES) {
       for (const fillGreedily of CHOICES) {
         const knobs = { bubbleBeforeFirstB, prioritizeB, fillGreedily };
+        const repeats = (run: GreedyRun): boolean =>
+          KNOBS.every((knob) => run.knobs[knob] === knobs[knob] || !run.mattered.has(knob));
+        if (runs.some(repeats)) continue;
         const run = new GreedyRun(spec.ranks, spec.microbatches, table, maxMemory, knobs);
         const span = run.run();
         if (span < 0) return undefined;
+        runs.push(run);
         if (span < bestSpan) {
           best = run;
           bestSpan = span;

@@ -54,6 +54,8 @@ class VRun {
   private readonly memory: Int32Array;
   readonly bubble: Float64Array;
   worst = 0;
+  /** Whether a choice of `fill` decided anything; if not, the other choice repeats this run. */
+  readonly mattered = { beforeForward: false, beforeBackward: false };
   private readonly done: Int32Array;
   /** kind · 2 + leg of the n-th pass: rank · 6 · microbatches + n. */
   readonly sequence: Uint8Array;
@@ -193,13 +195,15 @@ class VRun {
   }
 
   /** Fills the gap before a pass that waits for pass `source` with weight halves. */
-  private fillGap(rank: number, source: number, mayOverrun: boolean): void {
+  private fillGap(rank: number, source: number, choice: keyof Fill | undefined): void {
     const { comm, cost } = this.costs;
     while (this.hasPending(rank) && source >= 0 && this.at(source) + comm >= this.time(rank) + cost[W]) {
       this.putWeight(rank);
     }
-    if (!this.hasPending(rank) || !mayOverrun) return;
-    if (this.at(source) + comm - this.time(rank) > this.allowedBubble(rank)) this.putWeight(rank);
+    if (!this.hasPending(rank)) return;
+    if (!(this.at(source) + comm - this.time(rank) > this.allowedBubble(rank))) return;
+    if (choice !== undefined) this.mattered[choice] = true;
+    if (choice === undefined || this.fill[choice]) this.putWeight(rank);
   }
 
   private backwardLeg(rank: number): Leg {
@@ -213,7 +217,8 @@ class VRun {
     let source = -1;
     if (leg === 1 && rank < this.n - 1) source = this.id(B, 1, rank + 1, this.count(B, 1, rank));
     if (leg === 0 && rank > 0) source = this.id(B, 0, rank - 1, this.count(B, 0, rank));
-    this.fillGap(rank, source, leg === 1 || this.fill.beforeBackward);
+    // A second leg's gap is always filled; only the first leg's is a choice.
+    this.fillGap(rank, source, leg === 1 ? undefined : 'beforeBackward');
     this.put(B, leg, rank);
   }
 
@@ -234,7 +239,7 @@ class VRun {
     let source = -1;
     if (leg === 0 && rank > 0) source = this.id(F, 0, rank - 1, this.count(F, 0, rank));
     if (leg === 1 && rank < this.n - 1) source = this.id(F, 1, rank + 1, this.count(F, 1, rank));
-    this.fillGap(rank, source, this.fill.beforeForward);
+    this.fillGap(rank, source, 'beforeForward');
     this.put(F, leg, rank);
   }
 
@@ -253,23 +258,41 @@ class VRun {
   }
 }
 
+/** What one choice led to, and whether the choices decided anything on the way. */
+interface Improved {
+  readonly run: VRun;
+  readonly fill: Fill;
+  readonly mattered: Fill;
+}
+
 /** Runs once, then again knowing how much bubble each rank had, for as long as that helps. */
-function improve(n: number, m: number, costs: VCosts, fill: Fill, approved: Approved): VRun {
+function improve(n: number, m: number, costs: VCosts, fill: Fill, approved: Approved): Improved {
   const run = new VRun(n, m, costs, fill, approved);
   run.run();
-  if (approved.worst >= 0 && run.worst >= approved.worst) return run;
+  const own = { run, fill, mattered: run.mattered };
+  if (approved.worst >= 0 && run.worst >= approved.worst) return own;
   const next = improve(n, m, costs, fill, { bubble: run.bubble, worst: run.worst });
-  return next.worst < run.worst ? next : run;
+  const mattered = {
+    beforeForward: run.mattered.beforeForward || next.mattered.beforeForward,
+    beforeBackward: run.mattered.beforeBackward || next.mattered.beforeBackward,
+  };
+  return { run: next.run.worst < run.worst ? next.run : run, fill, mattered };
 }
 
 function bestRun(n: number, m: number, costs: VCosts): VRun | undefined {
   let best: VRun | undefined;
+  const tried: Improved[] = [];
   for (const beforeBackward of [true, false]) {
     for (const beforeForward of [true, false]) {
       const approved = { bubble: new Float64Array(n).fill(-1), worst: -1 };
+      const repeats = ({ fill, mattered }: Improved): boolean =>
+        (fill.beforeForward === beforeForward || !mattered.beforeForward) &&
+        (fill.beforeBackward === beforeBackward || !mattered.beforeBackward);
+      if (tried.some(repeats)) continue;
       try {
-        const run = improve(n, m, costs, { beforeForward, beforeBackward }, approved);
-        if (best === undefined || run.worst < best.worst) best = run;
+        const answer = improve(n, m, costs, { beforeForward, beforeBackward }, approved);
+        tried.push(answer);
+        if (best === undefined || answer.run.worst < best.worst) best = answer.run;
       } catch (error) {
         if (error instanceof SearchFailed) return undefined;
         throw error;

@@ -77,7 +77,9 @@ function rankBlocks(timeline: Timeline, rank: number, scale: number): string[] {
   const flush = (to: number): void => {
     if (run === 0) return;
     const x = LEFT + from * scale;
-    out.push(`<rect x="${n(x)}" y="${TOP + rank * ROW}" width="${n((to - from) * scale)}" height="${ROW - 2}" fill="#999"/>`);
+    out.push(
+      `<rect x="${n(x)}" y="${TOP + rank * ROW}" width="${n((to - from) * scale)}" height="${ROW - 2}" fill="#999"/>`,
+    );
     run = 0;
   };
   let reached = 0;
