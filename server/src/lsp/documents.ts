@@ -1,13 +1,15 @@
 import type { TextDocument } from 'vscode-languageserver-textdocument';
-import type { Analysis, AnalysisSettings } from '../features/analysis';
+import type { Analysis, AnalysisSettings, FileLookup } from '../features/analysis';
 import { analyze } from '../features/analyze';
+import type { SyntaxIssue } from '../syntax/tree';
 import type { FileStore } from './files';
 
 /** What is kept of one open document: the newest analysis, and the newest one whose text had no syntax fault. */
 interface Kept {
-  analysis: Analysis;
-  good?: Analysis;
-  settings: AnalysisSettings;
+  readonly analysis: Analysis;
+  readonly good: Analysis | undefined;
+  /** Files that the analysis asked for, whether they were there or not. */
+  readonly read: ReadonlySet<string>;
 }
 
 export interface DocumentStore {
@@ -15,49 +17,59 @@ export interface DocumentStore {
   readonly analysisOf: (document: TextDocument) => Analysis;
   /** The last analysis without syntax faults, for pictures while the text is broken. */
   readonly lastGood: (uri: string) => Analysis | undefined;
-  readonly configure: (uri: string, settings: AnalysisSettings) => void;
+  /** True when the newest analysis of a document asked for a file. */
+  readonly reads: (uri: string, file: string) => boolean;
+  /** Settings of one document; true when they are others than before. */
+  readonly configure: (uri: string, settings: AnalysisSettings) => boolean;
+  /** Settings of every document that has none of its own. */
+  readonly configureAll: (settings: AnalysisSettings) => void;
   /** The next question analyses again: a companion file changed. */
   readonly invalidate: (uri: string) => void;
   readonly remove: (uri: string) => void;
 }
 
-function isBroken(analysis: Analysis): boolean {
-  return analysis.tree.issues.some(({ code }) => code !== 'duplicate-key');
+/** Faults of the syntax, but for a repeated key: such a file still has one reading. */
+export function syntaxFault({ tree }: Analysis): SyntaxIssue | undefined {
+  return tree.issues.find(({ code }) => code !== 'duplicate-key');
 }
 
 /** Analyses of open documents; the only state of the server besides files and settings. */
-export function createDocumentStore(files: FileStore, fallback: AnalysisSettings): DocumentStore {
+export function createDocumentStore(files: FileStore, initial: AnalysisSettings): DocumentStore {
+  let common = initial;
   const kept = new Map<string, Kept>();
   const settings = new Map<string, AnalysisSettings>();
   const stale = new Set<string>();
   const run = (document: TextDocument): Analysis => {
-    const { uri } = document;
-    const own = settings.get(uri) ?? fallback;
-    const analysis = analyze({
-      uri,
-      version: document.version,
-      text: document.getText(),
-      languageId: document.languageId,
-      settings: own,
-      files: files.lookup,
-      parseFile: files.parse,
-    });
-    const before = kept.get(uri)?.good;
-    const good = isBroken(analysis) ? before : analysis;
-    kept.set(uri, { analysis, settings: own, ...(good === undefined ? {} : { good }) });
+    const { uri, version, languageId } = document;
+    const read = new Set<string>();
+    const lookup: FileLookup = (file) => {
+      read.add(file);
+      return files.lookup(file);
+    };
+    const own = settings.get(uri) ?? common;
+    const text = document.getText();
+    const analysis = analyze({ uri, version, text, languageId, settings: own, files: lookup, parseFile: files.parse });
+    const good = syntaxFault(analysis) === undefined ? analysis : kept.get(uri)?.good;
+    kept.set(uri, { analysis, good, read });
     stale.delete(uri);
     return analysis;
   };
   return {
     analysisOf: (document) => {
-      const found = kept.get(document.uri);
-      const fresh = found !== undefined && found.analysis.version === document.version && !stale.has(document.uri);
-      return fresh ? found.analysis : run(document);
+      const found = kept.get(document.uri)?.analysis;
+      return found?.version === document.version && !stale.has(document.uri) ? found : run(document);
     },
     lastGood: (uri) => kept.get(uri)?.good,
+    reads: (uri, file) => kept.get(uri)?.read.has(file) === true,
     configure: (uri, value) => {
+      const before = settings.get(uri) ?? common;
       settings.set(uri, value);
+      if (JSON.stringify(before) === JSON.stringify(value)) return false;
       stale.add(uri);
+      return true;
+    },
+    configureAll: (value) => {
+      common = value;
     },
     invalidate: (uri) => {
       stale.add(uri);

@@ -1,4 +1,4 @@
-import type { CancellationToken } from 'vscode-languageserver';
+import { RequestType, type CancellationToken } from 'vscode-languageserver';
 import type { Analysis } from '../features/analysis';
 import { codeActions } from '../features/code-actions';
 import { codeLenses } from '../features/code-lens';
@@ -10,9 +10,11 @@ import { placementView } from '../features/views/placement';
 import { planView } from '../features/views/plan';
 import { timelineView } from '../features/views/timeline';
 import type { NoView, ViewParams } from '../protocol/common';
-import type { PlacementParams } from '../protocol/placement';
-import { REQUEST } from '../protocol/requests';
-import type { TimelineParams } from '../protocol/timeline';
+import type { MemoryAnswer } from '../protocol/memory';
+import type { PlacementAnswer, PlacementParams } from '../protocol/placement';
+import { REQUEST, type PlanView } from '../protocol/requests';
+import type { TimelineAnswer, TimelineParams } from '../protocol/timeline';
+import { syntaxFault } from './documents';
 import type { ServerState } from './server';
 
 /** Runs one feature; its failure costs this answer only and is logged once with the document. */
@@ -73,7 +75,7 @@ function picture<T extends object>(
 ): T | NoView {
   const closed: NoView = { empty: true, uri, reason: 'The document is not open.' };
   return answer<T | NoView>(state, name, uri, closed, (analysis) => {
-    const fault = analysis.tree.issues.find(({ code }) => code !== 'duplicate-key');
+    const fault = syntaxFault(analysis);
     const good = state.store.lastGood(uri);
     if (fault === undefined || good === undefined) return draw(analysis);
     const line = analysis.lines.positionAt(fault.span.start).line + 1;
@@ -84,16 +86,23 @@ function picture<T extends object>(
   });
 }
 
+const VIEWS = {
+  memory: new RequestType<ViewParams, MemoryAnswer, void>(REQUEST.memory),
+  schedule: new RequestType<TimelineParams, TimelineAnswer, void>(REQUEST.schedule),
+  placement: new RequestType<PlacementParams, PlacementAnswer, void>(REQUEST.placement),
+  plan: new RequestType<ViewParams, PlanView | NoView, void>(REQUEST.plan),
+} as const;
+
 function registerViews(state: ServerState): void {
   const { connection, files } = state;
-  connection.onRequest(REQUEST.memory, ({ uri }: ViewParams) => picture(state, 'memory', uri, memoryView));
-  connection.onRequest(REQUEST.schedule, (params: TimelineParams) =>
+  connection.onRequest(VIEWS.memory, ({ uri }) => picture(state, 'memory', uri, memoryView));
+  connection.onRequest(VIEWS.schedule, (params) =>
     picture(state, 'schedule', params.uri, (analysis) => timelineView(analysis, params)),
   );
-  connection.onRequest(REQUEST.placement, (params: PlacementParams) =>
+  connection.onRequest(VIEWS.placement, (params) =>
     picture(state, 'placement', params.uri, (analysis) => placementView(analysis, params, files.lookup)),
   );
-  connection.onRequest(REQUEST.plan, ({ uri }: ViewParams) => picture(state, 'plan', uri, planView));
+  connection.onRequest(VIEWS.plan, ({ uri }) => picture(state, 'plan', uri, planView));
 }
 
 /** Registers every request; adding a feature adds a line here. */

@@ -1,26 +1,13 @@
-import {
-  CodeActionKind,
-  TextDocumentSyncKind,
-  TextDocuments,
-  type Connection,
-  type InitializeParams,
-  type InitializeResult,
-} from 'vscode-languageserver';
+import { TextDocuments, type Connection } from 'vscode-languageserver';
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { diagnostics } from '../features/diagnostics';
 import { ANALYSIS_CHANGED, READ_FILE_REQUEST, type ReadFileAnswer } from '../protocol/requests';
+import { initializeResult, noFacts, readFacts, registerForNews, type ClientFacts } from './client-facts';
 import { createDocumentStore, type DocumentStore } from './documents';
 import { registerFeatures } from './features';
 import { createFileStore, type FileStore, type ReadText } from './files';
 import { createScheduler, type Scheduler } from './scheduler';
 import { DEFAULT_SETTINGS, readSettings } from './settings';
-
-/** What the client told at start. */
-interface ClientFacts {
-  configuration: boolean;
-  readFile: boolean;
-  roots: readonly string[];
-}
 
 /** What a host lends to the server: reading files where the client does not do it. */
 export interface HostAccess {
@@ -28,7 +15,10 @@ export interface HostAccess {
   readonly readBelow: (uri: string, roots: readonly string[]) => Promise<string | null>;
 }
 
+/** A config names a model config, which may name an index: deeper chains are not followed. */
 const MAX_ROUNDS = 3;
+/** A client that does not answer must not keep a document without findings. */
+const SETTINGS_PATIENCE_MS = 300;
 
 /** Everything the handlers share; built once a connection. */
 export interface ServerState {
@@ -38,30 +28,13 @@ export interface ServerState {
   readonly files: FileStore;
   readonly scheduler: Scheduler;
   readonly facts: ClientFacts;
+  /** Opened documents whose settings are still on their way. */
+  readonly waiting: Set<string>;
   readonly log: (what: string, error: unknown) => void;
 }
 
-function initialize(facts: ClientFacts, params: InitializeParams): InitializeResult {
-  facts.configuration = params.capabilities.workspace?.configuration === true;
-  facts.readFile = (params.initializationOptions as { readFile?: boolean } | undefined)?.readFile === true;
-  facts.roots = params.workspaceFolders?.map(({ uri }) => uri) ?? [];
-  return {
-    serverInfo: { name: 'shardlens' },
-    capabilities: {
-      textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental },
-      hoverProvider: true,
-      completionProvider: { triggerCharacters: [' ', ':', '-', '"'] },
-      codeLensProvider: { resolveProvider: false },
-      codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix] },
-      documentLinkProvider: { resolveProvider: false },
-      definitionProvider: true,
-      workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
-    },
-  };
-}
-
 function createState(connection: Connection, host: HostAccess): ServerState {
-  const facts: ClientFacts = { configuration: false, readFile: false, roots: [] };
+  const facts = noFacts();
   const documents = new TextDocuments(TextDocument);
   const told = new Set<string>();
   const log = (what: string, error: unknown): void => {
@@ -85,76 +58,114 @@ function createState(connection: Connection, host: HostAccess): ServerState {
       log(`analysis of ${uri}`, error);
     });
   });
-  const state: ServerState = { connection, documents, store, files, scheduler, facts, log };
+  const state: ServerState = { connection, documents, store, files, scheduler, facts, waiting: new Set(), log };
   return state;
 }
 
-/** Analyses and publishes; files that the document names are fetched and the analysis repeated while something new arrives. */
+/**
+ * Analyses and publishes; files that the document names are fetched and the analysis repeated while something new arrives.
+ * The document is looked up anew in every round, so that no round can publish an older text after a newer one.
+ */
 async function publish(state: ServerState, uri: string): Promise<void> {
   const { connection, documents, store, files } = state;
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+  for (let round = 0; ; round += 1) {
     const document = documents.get(uri);
     if (document === undefined) return;
     const analysis = store.analysisOf(document);
-    const missing = analysis.wanted.filter((file) => files.lookup(file) === undefined);
+    const { version } = analysis;
     // The first answer does not wait for files: a person sees the nearest faults at once.
-    await connection.sendDiagnostics({ uri, version: analysis.version, diagnostics: diagnostics(analysis) });
-    await connection.sendNotification(ANALYSIS_CHANGED, { uri, version: analysis.version });
-    if (missing.length === 0 || !(await files.fetch(missing))) return;
+    await connection.sendDiagnostics({ uri, version, diagnostics: diagnostics(analysis) });
+    await connection.sendNotification(ANALYSIS_CHANGED, { uri, version });
+    const missing = analysis.wanted.filter((file) => files.lookup(file) === undefined);
+    if (missing.length === 0 || round === MAX_ROUNDS || !(await files.fetch(missing))) return;
     store.invalidate(uri);
   }
 }
 
-async function configure(state: ServerState, uri: string): Promise<void> {
+/** Asks for the settings of one document; true when they differ from what was known. */
+async function configure(state: ServerState, uri: string): Promise<boolean> {
+  const { connection, documents, store } = state;
+  const sent: unknown = await connection.workspace.getConfiguration({ scopeUri: uri, section: 'shardlens' });
+  // The document may have been closed while the client answered.
+  return documents.get(uri) !== undefined && store.configure(uri, readSettings(sent));
+}
+
+/** A newly opened document waits shortly for its settings, so that no findings flash up that the settings turn off. */
+function open(state: ServerState, uri: string): void {
+  const { scheduler, waiting, log } = state;
   if (!state.facts.configuration) return;
-  const sent: unknown = await state.connection.workspace.getConfiguration({ scopeUri: uri, section: 'shardlens' });
-  state.store.configure(uri, readSettings(sent));
+  waiting.add(uri);
+  const proceed = (): void => {
+    clearTimeout(timer);
+    if (waiting.delete(uri)) scheduler.request(uri);
+  };
+  const timer = setTimeout(proceed, SETTINGS_PATIENCE_MS);
+  configure(state, uri)
+    .then((changed) => {
+      if (changed) scheduler.request(uri);
+    })
+    .catch((error: unknown) => {
+      log('settings', error);
+    })
+    .finally(proceed);
 }
 
 function watchDocuments(state: ServerState): void {
-  const { documents, scheduler, store, files, connection, log } = state;
+  const { documents, scheduler, store, files, connection, waiting } = state;
   documents.onDidOpen(({ document }) => {
-    scheduler.request(document.uri);
-    configure(state, document.uri).then(
-      () => {
-        scheduler.request(document.uri);
-      },
-      (error: unknown) => {
-        log('settings', error);
-      },
-    );
+    open(state, document.uri);
   });
+  // Opening counts as a change of content, too.
   documents.onDidChangeContent(({ document }) => {
-    if (files.lookup(document.uri) !== undefined) {
-      files.put(document.uri, document.getText());
-      refreshOthers(state, document.uri);
+    const { uri } = document;
+    if (files.lookup(uri) !== undefined) {
+      files.put(uri, document.getText());
+      refreshReaders(state, uri);
     }
-    scheduler.request(document.uri);
+    if (!waiting.has(uri)) scheduler.request(uri);
   });
-  documents.onDidClose(({ document }) => {
-    scheduler.cancel(document.uri);
-    store.remove(document.uri);
-    files.forget(document.uri);
-    void connection.sendDiagnostics({ uri: document.uri, diagnostics: [] });
+  documents.onDidClose(({ document: { uri } }) => {
+    scheduler.cancel(uri);
+    store.remove(uri);
+    waiting.delete(uri);
+    if (files.lookup(uri) !== undefined) {
+      // What others read from here was the editor's text; now the disk counts again.
+      files.forget(uri);
+      refreshReaders(state, uri);
+    }
+    void connection.sendDiagnostics({ uri, diagnostics: [] });
   });
 }
 
-/** Documents that may read a changed file are analysed again. */
-function refreshOthers(state: ServerState, changed: string): void {
+/** Documents whose analysis asked for a file are analysed again after it changed. */
+function refreshReaders(state: ServerState, changed: string): void {
   for (const { uri } of state.documents.all()) {
-    if (uri === changed) continue;
+    if (uri === changed || !state.store.reads(uri, changed)) continue;
     state.store.invalidate(uri);
     state.scheduler.request(uri);
   }
 }
 
-function watchWorkspace(state: ServerState): void {
-  const { connection, documents, files, scheduler, log } = state;
-  connection.onDidChangeConfiguration(() => {
+function refreshAll({ documents, store, scheduler }: ServerState): void {
+  for (const { uri } of documents.all()) {
+    store.invalidate(uri);
+    scheduler.request(uri);
+  }
+}
+
+function watchSettings(state: ServerState): void {
+  const { connection, documents, store, facts, log } = state;
+  connection.onDidChangeConfiguration(({ settings }: { settings: unknown }) => {
+    if (!facts.configuration) {
+      // Clients that cannot be asked send their settings along.
+      store.configureAll(readSettings((settings as { shardlens?: unknown } | null)?.shardlens));
+      refreshAll(state);
+      return;
+    }
     for (const { uri } of documents.all()) {
       configure(state, uri).then(
-        () => {
-          scheduler.request(uri);
+        (changed) => {
+          if (changed) state.scheduler.request(uri);
         },
         (error: unknown) => {
           log('settings', error);
@@ -162,11 +173,28 @@ function watchWorkspace(state: ServerState): void {
       );
     }
   });
+}
+
+function watchFolders(state: ServerState): void {
+  const { connection, facts, files, log } = state;
+  connection.onInitialized(() => {
+    registerForNews(connection, facts).catch((error: unknown) => {
+      log('registration', error);
+    });
+    if (!facts.tellsFolders) return;
+    connection.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => {
+      const gone = new Set(removed.map(({ uri }) => uri));
+      facts.roots = [...facts.roots.filter((root) => !gone.has(root)), ...added.map(({ uri }) => uri)];
+      // What may be read hangs on the folders.
+      files.clear();
+      refreshAll(state);
+    });
+  });
   connection.onDidChangeWatchedFiles(({ changes }) => {
     for (const { uri } of changes) {
-      if (documents.get(uri) !== undefined) continue;
+      if (state.documents.get(uri) !== undefined) continue;
       files.forget(uri);
-      refreshOthers(state, uri);
+      refreshReaders(state, uri);
     }
   });
 }
@@ -174,9 +202,13 @@ function watchWorkspace(state: ServerState): void {
 /** Wires one connection to the features. Nothing here computes. */
 export function startServer(connection: Connection, host: HostAccess): void {
   const state = createState(connection, host);
-  connection.onInitialize((params) => initialize(state.facts, params));
+  connection.onInitialize((params) => {
+    Object.assign(state.facts, readFacts(params));
+    return initializeResult();
+  });
   watchDocuments(state);
-  watchWorkspace(state);
+  watchSettings(state);
+  watchFolders(state);
   registerFeatures(state);
   connection.onShutdown(() => {
     state.scheduler.dispose();

@@ -1,0 +1,146 @@
+import type { EstimateAnswer, EstimateClass } from '../features/estimate';
+import { estimateAnswer } from '../features/estimate';
+import { bytes, count, gib, parameters } from '../features/format';
+import { openFile } from './files';
+import { findingRows, hasErrors, type FindingRow } from './findings';
+import { oneOf, readArguments, singleFile, wholeNumber } from './options';
+import { facts, table, type Column } from './table';
+import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './usage';
+
+const HELP = `shardlens estimate FILE [--model M] [--gpu NAME] [--gpus N] [--format text|json]
+
+Memory of every class of ranks, checkpoint and cache of one file.
+
+  --model   a preset such as deepseek-ai/DeepSeek-V3, or the path of a config.json, where the file names none
+  --gpu     a GPU such as H800, where the file names none
+  --gpus    GPUs of the whole job, where the file does not say
+  --format  text (default, in GiB) or json (bytes everywhere)
+
+Exit: 0 fine, 1 findings of severity error, 2 wrong usage or a file that cannot be read.
+`;
+
+type Shown = Omit<EstimateAnswer, 'findings'> & { readonly path: string; readonly findings: readonly FindingRow[] };
+
+type PartName =
+  'weights' | 'gradients' | 'optimizer' | 'activations' | 'kvCache' | 'buffers' | 'workspace' | 'allocated' | 'total';
+
+const PARTS: readonly (readonly [name: PartName, title: string])[] = [
+  ['weights', 'weights'],
+  ['gradients', 'gradients'],
+  ['optimizer', 'optimizer'],
+  ['activations', 'activations'],
+  ['kvCache', 'KV cache'],
+  ['buffers', 'buffers'],
+  ['workspace', 'workspace'],
+  ['allocated', 'allocated'],
+  ['total', 'total'],
+];
+
+/** `pp 3, ep 0`: only coordinates in which the classes differ tell them apart. */
+function coordinatesOf({ coordinates }: EstimateClass, classes: readonly EstimateClass[]): string {
+  const names = ['pp', 'tp', 'ep', 'dp', 'cp'] as const;
+  return names
+    .filter((name) => classes.some((other) => other.coordinates[name] !== coordinates[name]))
+    .map((name) => `${name} ${coordinates[name]}`)
+    .join(', ');
+}
+
+function fitText({ capacity, fits }: EstimateClass): string {
+  if (capacity === null) return '';
+  return `${gib(capacity)}${fits === false ? '  does not fit' : ''}`;
+}
+
+function shortRanks(ranks: string): string {
+  return ranks.length <= 24 ? ranks : `${ranks.slice(0, 23)}…`;
+}
+
+function classTable(classes: readonly EstimateClass[]): string {
+  const used = PARTS.filter(([name]) => classes.some((entry) => entry[name] > 0));
+  const columns: Column[] = [
+    { title: 'ranks', align: 'left' },
+    ...(classes.length > 1 ? [{ title: 'at', align: 'left' } as const] : []),
+    ...used.map(([, title]) => ({ title, align: 'right' }) as const),
+    { title: 'of', align: 'left' },
+  ];
+  const rows = classes.map((entry) => [
+    shortRanks(entry.ranks),
+    ...(classes.length > 1 ? [coordinatesOf(entry, classes)] : []),
+    ...used.map(([name]) => gib(entry[name])),
+    fitText(entry),
+  ]);
+  return `Memory a rank, GiB\n${table(columns, rows)}`;
+}
+
+function headFacts(answer: Shown): string {
+  const { model, gpu, worldSize, memory, kvCache } = answer;
+  const active =
+    model.activeParameters === model.parameters ? '' : `, ${parameters(model.activeParameters)} active a token`;
+  const entries: [string, string][] = [
+    ['Model', `${model.name}: ${count(model.parameters)} parameters (${parameters(model.parameters)}${active})`],
+  ];
+  if (memory.rankClasses.length > 0) {
+    entries.push([
+      'GPUs',
+      `${count(worldSize)}${gpu === null ? '' : ` × ${gpu.name}, ${gib(gpu.memoryBytes)} GiB each`}`,
+    ]);
+    entries.push(['Fullest', `rank ${memory.peak.rank}, ${bytes(memory.peak.bytes)}`]);
+  }
+  if (kvCache !== undefined) {
+    const room = kvCache.tokens === undefined ? '' : `, room for ${count(kvCache.tokens)} tokens an attention rank`;
+    entries.push(['KV cache', `${count(kvCache.bytesPerToken)} B a token on one rank${room}`]);
+  }
+  return facts(entries);
+}
+
+function checkpointTable({ checkpoint }: Shown): string {
+  const rows = Object.entries(checkpoint.elementsByDtype).map(([dtype, elements]) => [dtype, count(elements)]);
+  const columns: Column[] = [
+    { title: 'dtype', align: 'left' },
+    { title: 'elements', align: 'right' },
+  ];
+  const size = `${count(checkpoint.elements)} elements, ${count(checkpoint.bytes)} bytes (${bytes(checkpoint.bytes)})`;
+  return `Checkpoint: ${size}\n${table(columns, rows)}`;
+}
+
+function estimateText(answer: Shown): string {
+  const { memory, assumptions, findings } = answer;
+  const taken = assumptions.map(({ field, value, origin }) => [field, String(value), origin]);
+  const columns = ['field', 'value', 'origin'].map((title): Column => ({ title, align: 'left' }));
+  const blocks = [
+    headFacts(answer),
+    ...(memory.rankClasses.length === 0 ? [] : [classTable(memory.rankClasses)]),
+    checkpointTable(answer),
+    ...(taken.length === 0 ? [] : [`Taken for granted\n${table(columns, taken)}`]),
+    ...findings.map(({ severity, message, rule, line }) => `${severity} (line ${line + 1}): ${message}  [${rule}]\n`),
+  ];
+  return blocks.join('\n');
+}
+
+function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
+  const given = readArguments(args, ['model', 'gpu', 'gpus', 'format']);
+  const format = oneOf(given, 'format', ['text', 'json']);
+  const file = singleFile(given);
+  if (file === undefined) throw new UsageError('name the file to estimate');
+  const gpus = wholeNumber(given, 'gpus');
+  const model = given.text('model');
+  const gpu = given.text('gpu');
+  const { analysis } = openFile(cwd, file, {
+    rules: {},
+    ...(model === undefined ? {} : { model }),
+    ...(gpu === undefined ? {} : { gpu }),
+    ...(gpus === undefined ? {} : { gpus }),
+  });
+  const answer = estimateAnswer(analysis);
+  if ('reason' in answer) throw new UsageError(`no estimate of ${file}: ${answer.reason}`);
+  const findings = findingRows(analysis, answer.findings);
+  const shown: Shown = { path: file, ...answer, findings };
+  out(format === 'json' ? `${JSON.stringify(shown, null, 2)}\n` : estimateText(shown));
+  return hasErrors(findings) ? EXIT.findings : EXIT.fine;
+}
+
+export const estimateCommand: Command = {
+  name: 'estimate',
+  summary: 'memory a rank, checkpoint, cache',
+  help: HELP,
+  run,
+};

@@ -1,0 +1,59 @@
+import { balance } from '../engine/placement/place';
+import type { Loads, Placement } from '../engine/placement/placement';
+import { count } from '../features/format';
+import { facts, table, type Column } from './table';
+
+const COLUMNS: readonly Column[] = [
+  { title: 'layer', align: 'right' },
+  { title: 'mean/max', align: 'right' },
+  { title: 'best possible', align: 'right' },
+  { title: 'busiest GPU', align: 'right' },
+  { title: 'load', align: 'right' },
+  { title: 'of mean', align: 'right' },
+  { title: 'most replicas', align: 'right' },
+  { title: 'copies on one GPU', align: 'right' },
+];
+
+/** Slots that hold an expert which the same GPU already has: they take memory and share nothing. */
+function wastedSlots(row: Int32Array, gpus: number): number {
+  const perGpu = row.length / gpus;
+  let wasted = 0;
+  for (let gpu = 0; gpu < gpus; gpu += 1) {
+    wasted += perGpu - new Set(row.subarray(gpu * perGpu, (gpu + 1) * perGpu)).size;
+  }
+  return wasted;
+}
+
+function mean(values: ArrayLike<number>): number {
+  return values.length === 0 ? 0 : Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** For people: the sizes, how even the layers are, and a row a layer. */
+export function placementText(placement: Placement, loads: Loads, firstLayer: number, uniform: boolean): string {
+  const { shape, policy, physicalToLogical, replicaCounts } = placement;
+  const { gpuLoads, meanOverMax, lowerBound } = balance(placement, loads);
+  const rows = physicalToLogical.map((row, layer) => {
+    const sums = gpuLoads[layer] ?? new Float64Array(0);
+    const most = sums.reduce((a, b) => Math.max(a, b), 0);
+    const average = mean(sums);
+    return [
+      String(firstLayer + layer),
+      (meanOverMax[layer] ?? 0).toFixed(3),
+      (lowerBound[layer] ?? 0).toFixed(3),
+      String(sums.indexOf(most)),
+      count(Math.round(most)),
+      average > 0 ? `${(most / average).toFixed(2)}×` : '',
+      String((replicaCounts[layer] ?? new Int32Array(0)).reduce((a, b) => Math.max(a, b), 0)),
+      String(wastedSlots(row, shape.gpus)),
+    ];
+  });
+  const spare = shape.slots - shape.experts;
+  const head = facts([
+    ['Policy', policy],
+    ['Experts', `${shape.experts} + ${spare} redundant = ${shape.slots} slots, ${shape.slots / shape.gpus} a GPU`],
+    ['GPUs', `${shape.gpus} on ${shape.nodes} ${shape.nodes === 1 ? 'node' : 'nodes'}, ${shape.groups} expert groups`],
+    ['Loads', uniform ? 'assumed equal: no file gives any' : 'as given'],
+    ['Mean/max', `${mean(meanOverMax).toFixed(3)} over ${physicalToLogical.length} layers (1 is even)`],
+  ]);
+  return `${head}\n${table(COLUMNS, rows)}`;
+}

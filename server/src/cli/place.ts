@@ -1,0 +1,150 @@
+import { readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import {
+  isPlacementRefusal,
+  isPolicy,
+  place,
+  PLACEMENT_POLICIES,
+  type PlacementPolicy,
+  type PlacementRefusal,
+} from '../engine/placement/place';
+import type { Loads, Placement } from '../engine/placement/placement';
+import {
+  placementJson,
+  sglangPlacement,
+  trtllmPlacement,
+  vllmPlacement,
+  type ModelRows,
+} from '../features/placement/export';
+import { readPlacementFile, type PlacementFile } from '../features/placement/loads';
+import { plannedPlacement, type PlacementSizes } from '../features/placement/planned';
+import { readTrtStatistics } from '../features/placement/trt-statistics';
+import { noView } from '../features/views/frame';
+import { placementFile } from '../features/views/placement';
+import { openFile, readBytes, readText } from './files';
+import { oneOf, readArguments, singleFile, wholeNumber, type Arguments } from './options';
+import { placementText } from './place-text';
+import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './usage';
+
+const HELP = `shardlens place [FILE] [--loads L.json --replicas R --groups G --nodes K --gpus N --policy P]
+                [--format text|json|sglang|trtllm|vllm]
+
+Where every expert replica sits, for a file's plan or for loads alone.
+
+  --loads     [[load of expert e] for each layer] as JSON, an SGLang recorder dump (JSON), or a TensorRT-LLM statistics folder
+  --replicas  slots of a layer over all GPUs, redundant ones included
+  --groups    expert groups of group-limited routing
+  --nodes     nodes, --gpus: GPUs that share the experts
+  --policy    ${PLACEMENT_POLICIES.join(', ')}
+  --format    text (default), json, sglang (--init-expert-location), trtllm (load_balancer YAML), vllm (offline map)
+
+Exit: 0 fine, 1 a placement that the balancer would refuse, 2 wrong usage or a file that cannot be read.
+`;
+
+const LOADS_BYTES = 64 * 1024 * 1024;
+
+interface Placed {
+  readonly placement: Placement;
+  readonly loads: Loads;
+  readonly uniformLoads: boolean;
+  readonly rows: ModelRows;
+}
+
+/** A statistics folder is named by its path; everything else is one JSON file. */
+function readLoads(cwd: string, file: string): PlacementFile {
+  const full = path.resolve(cwd, file);
+  const isFolder = statSync(full, { throwIfNoEntry: false })?.isDirectory() === true;
+  const answer = isFolder ? readStatistics(cwd, file, full) : readPlacementFile(readText(cwd, file, LOADS_BYTES));
+  if (answer.kind === 'refused') throw new UsageError(`cannot use ${file} as loads: ${answer.reason}`);
+  return answer;
+}
+
+function readStatistics(cwd: string, file: string, full: string): PlacementFile {
+  const names = readdirSync(full).filter((name) => /^rank\d+\.safetensors$/.test(name));
+  const meta = readText(cwd, path.join(file, 'meta_info.json'));
+  return readTrtStatistics(
+    meta,
+    names.sort().map((name) => readBytes(cwd, path.join(file, name), LOADS_BYTES)),
+  );
+}
+
+function policyOf(given: Arguments): PlacementPolicy | undefined {
+  const policy = given.text('policy');
+  if (policy === undefined || isPolicy(policy)) return policy;
+  throw new UsageError(`--policy must be one of ${PLACEMENT_POLICIES.join(', ')}, not ${JSON.stringify(policy)}`);
+}
+
+function sizesOf(given: Arguments): PlacementSizes {
+  const sizes = {
+    slots: wholeNumber(given, 'replicas'),
+    groups: wholeNumber(given, 'groups'),
+    nodes: wholeNumber(given, 'nodes'),
+    gpus: wholeNumber(given, 'gpus'),
+  };
+  return Object.fromEntries(Object.entries(sizes).filter(([, size]) => size !== undefined));
+}
+
+interface Asked {
+  readonly sizes: PlacementSizes;
+  readonly policy: PlacementPolicy | undefined;
+  readonly loads: PlacementFile | undefined;
+}
+
+/** Without a plan the loads tell layers and experts, and everything not given is as small as it can be. */
+function placeLoads({ sizes, policy, loads: file }: Asked): Placed | PlacementRefusal {
+  if (file?.kind !== 'loads' || sizes.gpus === undefined)
+    throw new UsageError('name a file, or give --loads with rows of loads and --gpus');
+  const { loads, firstLayer = 0 } = file;
+  const experts = loads[0]?.length ?? 0;
+  const shape = { layers: loads.length, experts, slots: experts, nodes: 1, groups: 1, ...sizes, gpus: sizes.gpus };
+  const placement = place(loads, shape, policy ?? 'eplb');
+  return isPlacementRefusal(placement) ? placement : { placement, loads, uniformLoads: false, rows: { firstLayer } };
+}
+
+function placePlan(file: string, { sizes, policy, loads }: Asked, cwd: string): Placed | PlacementRefusal {
+  const { analysis, lookup } = openFile(cwd, file);
+  const { resolved } = analysis;
+  if (resolved?.model === undefined || resolved.layout === undefined)
+    throw new UsageError(`no placement of ${file}: ${noView(analysis, 'The model is not known.').reason}`);
+  const own = loads ?? placementFile(analysis, lookup);
+  if (own?.kind === 'refused') throw new UsageError(`cannot use the loads that ${file} names: ${own.reason}`);
+  const planned = plannedPlacement(resolved, own, policy, sizes);
+  if (planned === undefined) {
+    const dense = (resolved.model.experts ?? 0) === 0;
+    const reason = dense ? `${resolved.model.name} has no routed experts` : 'all experts sit on every rank';
+    throw new UsageError(`no placement of ${file}: ${reason}; --gpus says over how many GPUs they shall be spread`);
+  }
+  if ('rule' in planned) return planned;
+  const { firstLayer, ...rest } = planned;
+  return { ...rest, rows: { firstLayer, layers: resolved.model.layers } };
+}
+
+function refuse(refusal: PlacementRefusal, asJson: boolean, { out, err }: Terminal): ExitCode {
+  if (asJson) out(`${JSON.stringify({ refusal }, null, 2)}\n`);
+  else err(`shardlens place: ${refusal.message} [${refusal.rule}]\n`);
+  return EXIT.findings;
+}
+
+function run(args: readonly string[], terminal: Terminal): ExitCode {
+  const given = readArguments(args, ['loads', 'replicas', 'groups', 'nodes', 'gpus', 'policy', 'format']);
+  const format = oneOf(given, 'format', ['text', 'json', 'sglang', 'trtllm', 'vllm']);
+  const file = singleFile(given);
+  const named = given.text('loads');
+  const sizes = sizesOf(given);
+  const policy = policyOf(given);
+  const asked: Asked = { sizes, policy, loads: named === undefined ? undefined : readLoads(terminal.cwd, named) };
+  const placed = file === undefined ? placeLoads(asked) : placePlan(file, asked, terminal.cwd);
+  if ('rule' in placed) return refuse(placed, format === 'json', terminal);
+  const { placement, loads, rows, uniformLoads } = placed;
+  const print = {
+    text: () => placementText(placement, loads, rows.firstLayer, uniformLoads),
+    json: () => `${JSON.stringify(placementJson(placement, loads))}\n`,
+    sglang: () => sglangPlacement(placement, rows),
+    trtllm: () => trtllmPlacement(placement, rows),
+    vllm: () => vllmPlacement(placement),
+  };
+  terminal.out(print[format]());
+  return EXIT.fine;
+}
+
+export const placeCommand: Command = { name: 'place', summary: 'expert placement under a policy', help: HELP, run };
