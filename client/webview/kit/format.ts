@@ -6,8 +6,15 @@ const UNITS: readonly (readonly [number, string])[] = [
   [2 ** 10, 'KiB'],
 ];
 
+/** `1234.5` -> `1,234.5`. By hand: hundreds of figures are drawn a frame, and the locale's formatter costs a hundred times as much. */
 function grouped(value: number, digits: number): string {
-  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  // Beyond this `toFixed` gives an exponent, and nobody reads digits.
+  if (!Number.isFinite(value) || Math.abs(value) >= 1e21) return String(value);
+  const text = Math.abs(value).toFixed(digits);
+  const point = text.indexOf('.');
+  const whole = point < 0 ? text : text.slice(0, point);
+  const sign = value < 0 && Number(text) !== 0 ? '-' : '';
+  return `${sign}${whole.replace(/\B(?=(\d{3})+$)/g, ',')}${point < 0 ? '' : text.slice(point)}`;
 }
 
 /** Bytes in GiB with one decimal, so that a column of figures lines up: `71.2`. */
@@ -30,7 +37,8 @@ export function integer(value: number): string {
 
 /** Up to `digits` decimals, without trailing zeros: `61`, `1.5`. */
 export function short(value: number, digits = 2): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: digits });
+  const text = grouped(value, digits);
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
 }
 
 export function percent(share: number, digits = 1): string {

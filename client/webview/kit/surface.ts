@@ -23,9 +23,9 @@ interface Attached {
 }
 
 /** Matches the bitmap to the element's size on the screen; true when it had to change. */
-function fitBitmap(canvas: HTMLCanvasElement, ratio: number): boolean {
-  const width = Math.max(1, Math.round(canvas.clientWidth * ratio));
-  const height = Math.max(1, Math.round(canvas.clientHeight * ratio));
+function fitBitmap(canvas: HTMLCanvasElement, size: Size, ratio: number): boolean {
+  const width = Math.max(1, Math.round(size.width * ratio));
+  const height = Math.max(1, Math.round(size.height * ratio));
   if (canvas.width === width && canvas.height === height) return false;
   canvas.width = width;
   canvas.height = height;
@@ -36,21 +36,25 @@ function attach(canvas: HTMLCanvasElement, family: () => string, paint: Paint): 
   const context = canvas.getContext('2d');
   if (context === null) return { invalidate: () => undefined, detach: () => undefined };
   const patterns = createPatternCache(context);
+  // The size is asked for when it changes and not a frame: asking makes the browser lay out the page.
+  let size: Size | undefined;
   let frame = 0;
   const draw = (): void => {
     frame = 0;
+    size ??= { width: canvas.clientWidth, height: canvas.clientHeight };
     const ratio = window.devicePixelRatio || 1;
-    fitBitmap(canvas, ratio);
+    fitBitmap(canvas, size, ratio);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
-    paint(canvasPen(context, family(), ratio, patterns), { width: canvas.clientWidth, height: canvas.clientHeight });
+    context.clearRect(0, 0, size.width, size.height);
+    paint(canvasPen(context, family(), ratio, patterns), size);
   };
   const invalidate = (): void => {
     if (frame === 0) frame = requestAnimationFrame(draw);
   };
   const observer = new ResizeObserver(() => {
+    size = { width: canvas.clientWidth, height: canvas.clientHeight };
     // A changed bitmap is empty: painting it in the same frame keeps the picture from blinking while a window is resized.
-    if (fitBitmap(canvas, window.devicePixelRatio || 1)) draw();
+    if (fitBitmap(canvas, size, window.devicePixelRatio || 1)) draw();
   });
   observer.observe(canvas);
   window.addEventListener('resize', invalidate);

@@ -8,7 +8,7 @@ import { firstAbove, OP } from './model';
 import type { TimelineModel } from './model';
 import type { BlockStyle } from './style';
 
-/** Narrower blocks are merged into pixel columns. */
+/** Narrower blocks are merged into columns of pixels. */
 const MIN_BLOCK = 2;
 /** From here on an overlapped block shows its two halves side by side in one frame; below, one above the other. */
 const MIN_PAIR = 7;
@@ -18,6 +18,9 @@ const LEVELS = 6;
 /** Thinner rows show the largest share alone. */
 const MIN_SHARES = 4;
 const STYLES = 8;
+/** A merged column holds about this many blocks, so that its shares are a mean and not chance; it is never wider than `MAX_COLUMN`. */
+const BLOCKS_A_COLUMN = 4;
+const MAX_COLUMN = 4;
 
 /** Lists that are filled again each frame; made once by whoever draws often. */
 export interface LaneScratch {
@@ -66,6 +69,8 @@ interface Collector {
   readonly styles: readonly BlockStyle[];
   readonly layout: LaneLayout;
   readonly rule: LabelRule;
+  /** Width of a merged column in pixels. */
+  readonly column: number;
 }
 
 /** Blocks reach this far over the window's edges, so that their own edges are not mistaken for ends. */
@@ -195,12 +200,12 @@ function endColumn(to: Collector, run: Run, column: number, y: number): void {
     unit *= LEVELS + 1;
   }
   if (key === run.key && column === run.to) {
-    run.to = column + 1;
+    run.to = column + to.column;
     return;
   }
   emitRun(to, run, y);
   run.from = column;
-  run.to = column + 1;
+  run.to = column + to.column;
   run.key = key;
 }
 
@@ -224,6 +229,7 @@ function collectRank(to: Collector, model: TimelineModel, axis: Axis, rank: numb
   const stop = endOf(axis);
   const { left } = to.layout;
   const run: Run = { from: 0, to: 0, key: 0 };
+  const { column: step } = to;
   let column = -1;
   let index = firstAbove(end, blocks.rankStart[rank] ?? 0, last, axis.start);
   for (; index < last; index += 1) {
@@ -237,12 +243,12 @@ function collectRank(to: Collector, model: TimelineModel, axis: Axis, rank: numb
       addBlock(to, model, index, x0, x1, y);
       continue;
     }
-    const pixel = Math.floor((x0 + x1) / 2);
+    const pixel = Math.floor((x0 + x1) / 2 / step) * step;
     if (pixel !== column) {
       if (column >= 0) endColumn(to, run, column, y);
       column = pixel;
     }
-    addShares(to.scratch.shares, model, index, x1 - x0);
+    addShares(to.scratch.shares, model, index, (x1 - x0) / step);
   }
   if (column >= 0) endColumn(to, run, column, y);
   emitRun(to, run, y);
@@ -288,7 +294,8 @@ export interface LanePicture {
 export function drawBlocks(pen: Pen, picture: LanePicture, scratch: LaneScratch): void {
   const { model, axis, layout, styles } = picture;
   clear(scratch);
-  const to: Collector = { scratch, styles, layout, rule: labelRule(pen, model, axis, layout) };
+  const column = Math.max(1, Math.min(MAX_COLUMN, Math.ceil(BLOCKS_A_COLUMN * model.mean * axis.scale)));
+  const to: Collector = { scratch, styles, layout, rule: labelRule(pen, model, axis, layout), column };
   const [first, last] = visibleRanks(layout);
   for (let rank = first; rank <= last; rank += picture.step ?? 1)
     collectRank(to, model, axis, rank, rowTop(layout, rank));

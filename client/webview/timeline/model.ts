@@ -36,6 +36,8 @@ export interface TimelineModel {
   readonly memory: MemoryCurves;
   /** Length of the shortest block: it decides from which zoom on labels can be read. */
   readonly shortest: number;
+  /** Mean length of a block. */
+  readonly mean: number;
   /** `op * 2 + direction` of every kind of block that occurs, ascending. */
   readonly styles: readonly number[];
   /** Rank with the most activations in flight. */
@@ -75,16 +77,26 @@ function decodeBlocks(view: TimelineView): Blocks {
   };
 }
 
-function survey(blocks: Blocks): { readonly shortest: number; readonly styles: readonly number[] } {
+function survey(blocks: Blocks): {
+  readonly shortest: number;
+  readonly mean: number;
+  readonly styles: readonly number[];
+} {
   let shortest = Infinity;
+  let sum = 0;
   const seen = new Uint8Array(10);
   for (let at = 0; at < blocks.count; at += 1) {
     const length = (blocks.end[at] ?? 0) - (blocks.start[at] ?? 0);
+    sum += length;
     if (length > 0 && length < shortest) shortest = length;
     seen[(blocks.op[at] ?? 0) * 2 + (blocks.direction[at] ?? 0)] = 1;
   }
   const styles = [...seen.keys()].filter((style) => seen[style] === 1);
-  return { shortest: Number.isFinite(shortest) ? shortest : 1, styles };
+  return {
+    mean: blocks.count > 0 ? sum / blocks.count : 1,
+    shortest: Number.isFinite(shortest) ? shortest : 1,
+    styles,
+  };
 }
 
 /** Unpacks a view once; everything the picture needs is an array look-up afterwards. */
