@@ -47,7 +47,8 @@ export function formatTable(quantization: QuantizationSpec): FormatTable {
       const { storage, part } = tensor;
       if (storage === 'routerCorrectionBias' || storage === 'buffer') return full;
       if (own.method === 'none' && special.length === 0) return plain;
-      if (storage !== 'linear' && !(storage === 'head' && head)) return plain;
+      // The copy of the head in an MTP layer is left as it is by every exporter.
+      if (storage !== 'linear' && !(storage === 'head' && head && tensor.path === 'lm_head')) return plain;
       if (expertsOnly(quantization) && part !== 'experts') return plain;
       const override = special.find(({ covers }) => covers(name));
       if (override !== undefined) return override.format;
