@@ -45,7 +45,7 @@ export function timelineData(choice: ScheduleChoice): TimelineView {
   const timeline = simulate(order, durations);
   const curve = memoryCurve(timeline, { holdUntil: 'W' });
   const idle = [...timeline.idle];
-  const formula = closedForm(spec, durations);
+  const formula = closedForm(spec);
   return {
     uri: URI,
     version: 1,

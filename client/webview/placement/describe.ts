@@ -71,12 +71,12 @@ export function describeSlot(model: PlacementModel, layer: number, slot: number)
   };
 }
 
-/** `1 GPU holds an expert twice` and where to look. */
-export function duplicateText(model: PlacementModel): string | undefined {
+/** The first layer where a GPU holds an expert twice, and the place in words. */
+export function firstDuplicate(model: PlacementModel): { readonly layer: number; readonly text: string } | undefined {
   const [first] = model.duplicates;
   if (first === undefined) return undefined;
   const layer = Math.floor(first / model.view.slots);
-  return `first in layer ${layerName(model, layer)}, GPU ${gpuOf(model, first % model.view.slots)}`;
+  return { layer, text: `first in layer ${layerName(model, layer)}, GPU ${gpuOf(model, first % model.view.slots)}` };
 }
 
 export function meanOf(values: readonly number[]): number {

@@ -6,7 +6,7 @@ import type { Fact } from '../kit/chrome';
 import { integer } from '../kit/format';
 import { Swatch } from '../kit/swatch';
 import type { Theme } from '../kit/theme';
-import { balanceText, duplicateText, meanOf, redundantText, times } from './describe';
+import { balanceText, firstDuplicate, meanOf, redundantText, times } from './describe';
 import { colorFor, loadColors } from './draw-heatmap';
 import { EVEN_PLACE, layerName, valueAt } from './model';
 import type { PlacementModel, Scale } from './model';
@@ -65,7 +65,7 @@ export function PlacementFacts({ model, onReveal, onLayer }: PlacementFactsProps
     return link === undefined ? fact : { ...fact, onReveal: () => onReveal(link) };
   };
   const worst = model.worstFirst[0] ?? 0;
-  const twice = duplicateText(model);
+  const twice = firstDuplicate(model);
   const facts: Fact[] = [
     chip('experts', { label: 'Experts', value: integer(view.experts), note: `in ${view.layers} layers` }),
     chip('slots', { label: 'Slots', value: integer(view.slots), note: redundantText(model) }),
@@ -88,7 +88,16 @@ export function PlacementFacts({ model, onReveal, onLayer }: PlacementFactsProps
     },
     ...(twice === undefined
       ? []
-      : [{ label: 'Duplicates', value: integer(model.duplicates.length), note: twice, tone: 'bad' } as const]),
+      : [
+          {
+            label: 'Duplicates',
+            value: integer(model.duplicates.length),
+            note: twice.text,
+            tone: 'bad',
+            onReveal: () => onLayer(twice.layer),
+            hint: 'Show this layer',
+          } as const,
+        ]),
   ];
   const shown = new Set(links.values());
   return (

@@ -17,15 +17,7 @@ import { spoken } from '../kit/tooltip';
 import { fitAxis, toValue } from '../kit/viewport';
 import type { Axis } from '../kit/viewport';
 import { blockName, describeBlock } from './describe';
-import {
-  directionNote,
-  DurationLine,
-  FormulaLine,
-  KindPicker,
-  linksByRole,
-  TimelineFacts,
-  timelineLegend,
-} from './head';
+import { shadeNote, DurationLine, FormulaLine, KindPicker, linksByRole, TimelineFacts, timelineLegend } from './head';
 import { KEY_ROWS } from './keys';
 import type { Command } from './keys';
 import { Lanes } from './lanes';
@@ -271,7 +263,7 @@ function Timeline(props: TimelineProps & { readonly onKind: (kind: string) => vo
         onAxis={(axis) => follow.current?.(axis)}
       />
       <footer>
-        <Legend theme={theme} items={legend} note={directionNote(model)} />
+        <Legend theme={theme} items={legend} note={shadeNote(model)} />
       </footer>
       {choices.table ? (
         <DataTable

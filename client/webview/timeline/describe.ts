@@ -2,7 +2,7 @@ import { fixed, gib, percent, short } from '../kit/format';
 import type { TooltipText } from '../kit/tooltip';
 import { memoryLabel, memoryScale } from './draw-memory';
 import { partsOf } from './links';
-import { firstAbove, memoryAt, rankOf, rankRange } from './model';
+import { chunkOf, firstAbove, memoryAt, rankOf, rankRange, shadeMeaning } from './model';
 import type { TimelineModel } from './model';
 
 const OP_LETTERS = ['F', 'B', 'I', 'W', 'F&B'] as const;
@@ -63,6 +63,9 @@ export function describeBlock(model: TimelineModel, index: number): TooltipText 
     ['Stage', parts.map((part) => String(part.stage)).join(' and ')],
     ['Microbatch', parts.map((part) => String(part.microbatch)).join(' and ')],
   ];
+  if (shadeMeaning(model.view) === 'chunk') {
+    rows.push(['Chunk', parts.map((part) => String(chunkOf(model.view, part.stage))).join(' and ')]);
+  }
   if (model.view.bidirectional) {
     rows.push(['Enters at', parts.map((part) => `rank ${part.direction === 0 ? 0 : last}`).join(' and ')]);
   }

@@ -122,22 +122,22 @@ function addBlock(to: Collector, model: TimelineModel, index: number, x0: number
   // A hair of lane between neighbours tells where one block ends, as long as there is room for it.
   const width = Math.max(snap, right - left - (right - left >= 4 ? snap : 0));
   const op = blocks.op[index] ?? 0;
-  const direction = blocks.direction[index] ?? 0;
+  const shade = blocks.shade[index] ?? 0;
   const microbatch = blocks.microbatch[index] ?? 0;
   if (op !== OP.FB) {
-    addPart(to, op * 2 + direction, microbatch, { x: left, y, width, height: barHeight });
+    addPart(to, op * 2 + shade, microbatch, { x: left, y, width, height: barHeight });
     return;
   }
-  const second = OP.B * 2 + (blocks.direction2[index] ?? 0);
+  const second = OP.B * 2 + (blocks.shade2[index] ?? 0);
   const microbatch2 = blocks.microbatch2[index] ?? 0;
   if (width < MIN_PAIR) {
     const half = Math.max(1, Math.floor(barHeight / 2));
-    to.scratch.solid[direction]?.push(left, y, width, half);
+    to.scratch.solid[shade]?.push(left, y, width, half);
     to.scratch.solid[second]?.push(left, y + half, width, barHeight - half);
     return;
   }
   const half = Math.round(width / 2 / snap) * snap;
-  addPart(to, direction, microbatch, { x: left, y, width: half, height: barHeight });
+  addPart(to, shade, microbatch, { x: left, y, width: half, height: barHeight });
   addPart(to, second, microbatch2, { x: left + half, y, width: width - half, height: barHeight });
   if (barHeight >= 6) addFrame(to, { x: left, y, width, height: barHeight });
 }
@@ -212,12 +212,12 @@ function endColumn(to: Collector, run: Run, column: number, y: number): void {
 function addShares(shares: Float64Array, model: TimelineModel, index: number, width: number): void {
   const { blocks } = model;
   const op = blocks.op[index] ?? 0;
-  const first = (op === OP.FB ? 0 : op * 2) + (blocks.direction[index] ?? 0);
+  const first = (op === OP.FB ? 0 : op * 2) + (blocks.shade[index] ?? 0);
   if (op !== OP.FB) {
     shares[first] = (shares[first] ?? 0) + width;
     return;
   }
-  const second = OP.B * 2 + (blocks.direction2[index] ?? 0);
+  const second = OP.B * 2 + (blocks.shade2[index] ?? 0);
   shares[first] = (shares[first] ?? 0) + width / 2;
   shares[second] = (shares[second] ?? 0) + width / 2;
 }

@@ -8,6 +8,7 @@ import type { Pen } from '../kit/pen';
 import type { LegendItem } from '../kit/swatch';
 import type { Theme } from '../kit/theme';
 import { opWord, timeText } from './describe';
+import { shadeMeaning } from './model';
 import type { TimelineModel } from './model';
 import { blockStyles } from './style';
 
@@ -168,10 +169,10 @@ export function DurationLine({ model }: { readonly model: TimelineModel }): JSX.
   );
 }
 
-/** A sample of every kind of block that occurs, with its hatch; where there are two directions, both side by side. */
+/** A sample of every kind of block that occurs, with its hatch; where two shades have a meaning, both side by side. */
 export function timelineLegend(model: TimelineModel, theme: Theme): readonly LegendItem[] {
   const styles = blockStyles(theme.data);
-  const both = model.view.bidirectional;
+  const both = shadeMeaning(model.view) !== undefined;
   const sample = (pen: Pen, op: number, direction: number, x: number, width: number, height: number): void => {
     const style = styles[op * 2 + direction];
     if (style === undefined) return;
@@ -202,9 +203,17 @@ export function timelineLegend(model: TimelineModel, theme: Theme): readonly Leg
   return items;
 }
 
-/** Which shade is which direction, in words. */
-export function directionNote(model: TimelineModel): string | undefined {
-  return model.view.bidirectional
-    ? `light: › enters at rank 0, deep and denser hatch: ‹ enters at rank ${model.view.ranks - 1}`
-    : undefined;
+/** What the two shades mean, in words. */
+export function shadeNote(model: TimelineModel): string | undefined {
+  const { view } = model;
+  switch (shadeMeaning(view)) {
+    case 'direction':
+      return `light: › enters at rank 0, deep and denser hatch: ‹ enters at rank ${view.ranks - 1}`;
+    case 'chunk':
+      return view.stages <= 2 * view.ranks
+        ? 'light: first chunk of a rank, deep and denser hatch: second'
+        : 'light: chunks 0, 2, … of a rank, deep and denser hatch: 1, 3, …';
+    default:
+      return undefined;
+  }
 }

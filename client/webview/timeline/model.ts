@@ -18,6 +18,9 @@ export interface Blocks {
   readonly stage2: Int32Array;
   readonly microbatch2: Int32Array;
   readonly direction2: Uint8Array;
+  /** Light (0) or deep (1): the direction where there are two, else the chunk of the rank, in turns. */
+  readonly shade: Uint8Array;
+  readonly shade2: Uint8Array;
   readonly start: Float64Array;
   readonly end: Float64Array;
 }
@@ -38,7 +41,7 @@ export interface TimelineModel {
   readonly shortest: number;
   /** Mean length of a block. */
   readonly mean: number;
-  /** `op * 2 + direction` of every kind of block that occurs, ascending. */
+  /** `op * 2 + shade` of every kind of block that occurs, ascending. */
   readonly styles: readonly number[];
   /** Rank with the most activations in flight. */
   readonly peakRank: number;
@@ -59,19 +62,41 @@ function bytes(column: Column): Uint8Array {
   return array instanceof Uint8Array ? array : Uint8Array.from(array);
 }
 
+/** What the two shades tell apart, or nothing where every block is alike. */
+export function shadeMeaning(view: TimelineView): 'direction' | 'chunk' | undefined {
+  if (view.bidirectional) return 'direction';
+  return view.stages > view.ranks ? 'chunk' : undefined;
+}
+
+/** Stage s of a rank is its chunk s / ranks: in rounds for interleaved kinds, there and back for V-shaped ones. */
+export function chunkOf(view: TimelineView, stage: number): number {
+  return Math.max(0, Math.floor(stage / Math.max(1, view.ranks)));
+}
+
+function shades(view: TimelineView, stage: Int32Array, direction: Uint8Array): Uint8Array {
+  if (shadeMeaning(view) !== 'chunk') return direction;
+  return Uint8Array.from(stage, (value) => chunkOf(view, value) % 2);
+}
+
 function decodeBlocks(view: TimelineView): Blocks {
   const { columns } = view;
   const op = bytes(columns.op);
+  const stage = ints(columns.stage);
+  const stage2 = ints(columns.stage2);
+  const direction = bytes(columns.direction);
+  const direction2 = bytes(columns.direction2);
   return {
     count: op.length,
     rankStart: ints(columns.rankStart),
     op,
-    stage: ints(columns.stage),
+    stage,
     microbatch: ints(columns.microbatch),
-    direction: bytes(columns.direction),
-    stage2: ints(columns.stage2),
+    direction,
+    stage2,
     microbatch2: ints(columns.microbatch2),
-    direction2: bytes(columns.direction2),
+    direction2,
+    shade: shades(view, stage, direction),
+    shade2: shades(view, stage2, direction2),
     start: doubles(columns.start),
     end: doubles(columns.end),
   };
@@ -89,7 +114,7 @@ function survey(blocks: Blocks): {
     const length = (blocks.end[at] ?? 0) - (blocks.start[at] ?? 0);
     sum += length;
     if (length > 0 && length < shortest) shortest = length;
-    seen[(blocks.op[at] ?? 0) * 2 + (blocks.direction[at] ?? 0)] = 1;
+    seen[(blocks.op[at] ?? 0) * 2 + (blocks.shade[at] ?? 0)] = 1;
   }
   const styles = [...seen.keys()].filter((style) => seen[style] === 1);
   return {

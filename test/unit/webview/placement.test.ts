@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeSlot, duplicateText } from '../../../client/webview/placement/describe';
+import { describeSlot, firstDuplicate } from '../../../client/webview/placement/describe';
 import { heatCellAt, heatLayout, heatRowTop } from '../../../client/webview/placement/draw-heatmap';
 import { placementRole } from '../../../client/webview/placement/head';
 import { layerForKey } from '../../../client/webview/placement/heatmap';
@@ -49,7 +49,7 @@ describe('the placement model', () => {
       expect(twins.length).toBeGreaterThan(1);
       expect(describeSlot(model, layer, at % 48).note).toContain('twice');
     }
-    expect(duplicateText(model)).toContain('layer 6');
+    expect(firstDuplicate(model)).toMatchObject({ layer: 3, text: expect.stringContaining('layer 6') as string });
     expect(decodePlacement(placementData({ layers: 2, experts: 8, slots: 8, gpus: 4, nodes: 1 })).duplicates).toEqual(
       [],
     );

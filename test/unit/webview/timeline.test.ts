@@ -17,6 +17,7 @@ import {
   nearestBlock,
   rankOf,
   rankRange,
+  shadeMeaning,
 } from '../../../client/webview/timeline/model';
 import type { TimelineModel } from '../../../client/webview/timeline/model';
 import { moveFrom } from '../../../client/webview/timeline/navigate';
@@ -226,6 +227,21 @@ describe('the memory curve', () => {
     drawMemory(drawn.pen, model, 0, fitAxis(model.view.makespan, layout.width), layout, theme);
     expect(drawn.texts.map(({ text }) => text)).toContain('device');
     expect(drawn.texts.map(({ text }) => text)).toContain('80.0');
+  });
+});
+
+describe('shades', () => {
+  it('tell the chunks of a rank apart where there is one direction', () => {
+    const v = decodeTimeline(timelineData({ kind: 'dualpipev', ranks: 4, microbatches: 10 }));
+    expect(shadeMeaning(v.view)).toBe('chunk');
+    for (let at = 0; at < v.blocks.count; at += 1)
+      expect(v.blocks.shade[at]).toBe((v.blocks.stage[at] ?? 0) >= 4 ? 1 : 0);
+    expect(new Map(describeBlock(v, v.blocks.shade.indexOf(1)).rows).get('Chunk')).toBe('1');
+    const rounds = decodeTimeline(timelineData({ kind: 'interleaved', ranks: 4, microbatches: 8, chunks: 3 }));
+    expect(rounds.blocks.shade[rounds.blocks.stage.indexOf(8)]).toBe(0);
+    expect(shadeMeaning(plain.view)).toBeUndefined();
+    expect(shadeMeaning(dualpipe.view)).toBe('direction');
+    expect(dualpipe.blocks.shade).toEqual(dualpipe.blocks.direction);
   });
 });
 
