@@ -1,4 +1,4 @@
-import { RequestType, type CancellationToken } from 'vscode-languageserver';
+import { LSPErrorCodes, RequestType, ResponseError, type CancellationToken } from 'vscode-languageserver';
 import type { Analysis } from '../features/analysis';
 import { codeActions } from '../features/code-actions';
 import { codeLenses } from '../features/code-lens';
@@ -25,9 +25,11 @@ function answer<T>(
   otherwise: T,
   run: (analysis: Analysis) => T,
   token?: CancellationToken,
-): T {
+): T | ResponseError<void> {
+  if (token?.isCancellationRequested === true)
+    return new ResponseError(LSPErrorCodes.RequestCancelled, `${name} was cancelled`);
   const document = state.documents.get(uri);
-  if (document === undefined || token?.isCancellationRequested === true) return otherwise;
+  if (document === undefined) return otherwise;
   try {
     return run(state.store.analysisOf(document));
   } catch (error) {
@@ -72,7 +74,7 @@ function picture<T extends object>(
   name: string,
   uri: string,
   draw: (analysis: Analysis) => T | NoView,
-): T | NoView {
+): T | NoView | ResponseError<void> {
   const closed: NoView = { empty: true, uri, reason: 'The document is not open.' };
   return answer<T | NoView>(state, name, uri, closed, (analysis) => {
     const fault = syntaxFault(analysis);

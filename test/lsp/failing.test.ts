@@ -1,0 +1,33 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { startClient, type TestClient } from './client';
+import { PLAN } from './samples';
+
+vi.mock('../../server/src/features/hover', () => ({
+  hover: () => {
+    throw new Error('hover is broken on purpose');
+  },
+}));
+vi.mock('../../server/src/features/views/memory', () => ({
+  memoryView: () => {
+    throw new TypeError('memory is broken on purpose');
+  },
+}));
+
+let client: TestClient;
+afterEach(async () => {
+  await client.close();
+});
+
+describe('a feature that throws', () => {
+  it('costs its own answer, is logged once, and leaves everything else', async () => {
+    client = await startClient();
+    const document = client.open('plan.shardlens.yaml', PLAN);
+    await document.settled();
+    for (let time = 0; time < 3; time += 1) expect(await document.at('textDocument/hover', 'tensor')).toBeNull();
+    expect(await document.ask('shardlens/memory')).toMatchObject({ empty: true });
+    expect(client.errors.filter((line) => line.includes('hover is broken on purpose'))).toHaveLength(1);
+    expect(client.errors.filter((line) => line.includes('memory is broken on purpose'))).toHaveLength(1);
+    expect(await document.ask('textDocument/codeLens')).not.toEqual([]);
+    expect(await document.ask('shardlens/plan')).toMatchObject({ dialect: 'shardlens' });
+  });
+});
