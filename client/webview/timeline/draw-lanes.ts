@@ -81,6 +81,8 @@ interface Piece {
   readonly y: number;
   readonly width: number;
   readonly height: number;
+  /** Width before rounding to pixels: equal for equal blocks, so that either all of them or none carry a label. */
+  readonly exact: number;
 }
 
 /** The part of a rectangle that the window shows; a label stands in the middle of what is seen, not of what is there. */
@@ -95,11 +97,11 @@ function addPart(to: Collector, style: number, microbatch: number, piece: Piece)
   const [x, width] = clampToWindow(layout, piece.x, piece.width, OVERHANG);
   if (width <= 0) return;
   scratch.solid[style]?.push(x, y, width, height);
-  if (width >= MIN_HATCH && height >= MIN_HATCH) scratch.hatched[style]?.push(x, y, width, height);
+  if (piece.exact >= MIN_HATCH && height >= MIN_HATCH) scratch.hatched[style]?.push(x, y, width, height);
   if (!rule.enabled) return;
   const text = rule.letters ? `${LETTERS[style >> 1] ?? ''}${microbatch}` : String(microbatch);
   const [seen, room] = clampToWindow(layout, piece.x, piece.width, 0);
-  if (text.length * rule.glyph + 3 > room) return;
+  if (text.length * rule.glyph + 3 > (room < piece.width ? room : piece.exact)) return;
   scratch.labels.push({ text, x: seen + room / 2, y: y + height / 2, ink: to.styles[style]?.ink ?? '#000000' });
 }
 
@@ -121,25 +123,26 @@ function addBlock(to: Collector, model: TimelineModel, index: number, x0: number
   const right = Math.round(x1 / snap) * snap;
   // A hair of lane between neighbours tells where one block ends, as long as there is room for it.
   const width = Math.max(snap, right - left - (right - left >= 4 ? snap : 0));
+  const exact = x1 - x0;
   const op = blocks.op[index] ?? 0;
   const shade = blocks.shade[index] ?? 0;
   const microbatch = blocks.microbatch[index] ?? 0;
   if (op !== OP.FB) {
-    addPart(to, op * 2 + shade, microbatch, { x: left, y, width, height: barHeight });
+    addPart(to, op * 2 + shade, microbatch, { x: left, y, width, height: barHeight, exact });
     return;
   }
   const second = OP.B * 2 + (blocks.shade2[index] ?? 0);
   const microbatch2 = blocks.microbatch2[index] ?? 0;
-  if (width < MIN_PAIR) {
+  if (exact < MIN_PAIR) {
     const half = Math.max(1, Math.floor(barHeight / 2));
     to.scratch.solid[shade]?.push(left, y, width, half);
     to.scratch.solid[second]?.push(left, y + half, width, barHeight - half);
     return;
   }
   const half = Math.round(width / 2 / snap) * snap;
-  addPart(to, shade, microbatch, { x: left, y, width: half, height: barHeight });
-  addPart(to, second, microbatch2, { x: left + half, y, width: width - half, height: barHeight });
-  if (barHeight >= 6) addFrame(to, { x: left, y, width, height: barHeight });
+  addPart(to, shade, microbatch, { x: left, y, width: half, height: barHeight, exact: exact / 2 });
+  addPart(to, second, microbatch2, { x: left + half, y, width: width - half, height: barHeight, exact: exact / 2 });
+  if (barHeight >= 6) addFrame(to, { x: left, y, width, height: barHeight, exact });
 }
 
 /** Shares of the pixel column being merged, and the run of equal columns before it. */
