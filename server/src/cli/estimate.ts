@@ -104,7 +104,9 @@ function checkpointTable({ checkpoint }: Shown): string {
 
 function estimateText(answer: Shown): string {
   const { memory, assumptions, findings } = answer;
-  const taken = assumptions.map(({ field, value, origin }) => [field, String(value), origin]);
+  // A world of one GPU means nothing for a model that nothing is said about but its shape.
+  const counted = memory.rankClasses.length === 0 ? [] : assumptions;
+  const taken = counted.map(({ field, value, origin }) => [field, String(value), origin]);
   const columns = ['field', 'value', 'origin'].map((title): Column => ({ title, align: 'left' }));
   const blocks = [
     headFacts(answer),

@@ -1,6 +1,6 @@
 import { OP, type Timeline } from '../engine/schedule/order';
 import type { ScheduleJson } from '../features/schedule/schedule-json';
-import { percent } from '../features/format';
+import { percent, plural } from '../features/format';
 import { facts, table, type Column } from './table';
 
 const WIDEST = 180;
@@ -60,7 +60,7 @@ const COLUMNS: readonly Column[] = [
 export function scheduleText(json: ScheduleJson, timeline: Timeline): string {
   const { kind, ranks, microbatches, chunks, makespan, idle, peakActivations, bubble, formula } = json;
   const head: [string, string][] = [
-    ['Schedule', `${kind}, ${ranks} ranks × ${chunks} stages a rank, ${microbatches} microbatches`],
+    ['Schedule', `${kind}, ${plural(ranks, 'rank')} of ${plural(chunks, 'stage')}, M = ${microbatches}`],
     ['Makespan', number(makespan)],
     ['Bubble', `${percent(bubble)} of every rank's time, mean`],
   ];

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import type { EstimateAnswer } from '../../../server/src/features/estimate';
+import { json, shardlens } from './run';
+
+type Estimate = EstimateAnswer & { readonly path: string };
+
+const PLAN = 'deepseek-v3-2048xH800.shardlens.yaml';
+
+describe('shardlens estimate', () => {
+  it('gives the checkpoint of DeepSeek-V3 exactly', async () => {
+    const { checkpoint, memory, model } = await json<Estimate>(['estimate', 'deepseek-v3/config.json']);
+    expect(checkpoint.elements).toBe(684_531_386_000);
+    expect(checkpoint.bytes).toBe(688_574_839_360);
+    expect(Object.values(checkpoint.elementsByDtype).reduce((a, b) => a + b, 0)).toBe(checkpoint.elements);
+    expect(model.activeParameters).toBeLessThan(model.parameters);
+    expect(memory.rankClasses).toEqual([]);
+  });
+
+  it('gives bytes of every rank class, the ranks of which cover the world', async () => {
+    const answer = await json<Estimate>(['estimate', PLAN]);
+    expect(answer).toMatchObject({ path: PLAN, dialect: 'shardlens', worldSize: 2048, findings: [] });
+    expect(answer.gpu).toMatchObject({ name: 'H800' });
+    const covered = answer.memory.rankClasses.flatMap(({ ranks }) =>
+      ranks.split(',').map((range) => {
+        const [from = 0, to = from] = range.split('-').map(Number);
+        return to - from + 1;
+      }),
+    );
+    expect(covered.reduce((a, b) => a + b, 0)).toBe(2048);
+    const most = Math.max(...answer.memory.rankClasses.map(({ total }) => total));
+    expect(answer.memory.peak.bytes).toBe(most);
+    for (const { allocated, reserved, total, capacity, fits } of answer.memory.rankClasses) {
+      expect(allocated).toBeLessThanOrEqual(reserved);
+      expect(reserved).toBeLessThanOrEqual(total);
+      expect(fits).toBe(total <= (capacity ?? 0));
+    }
+  });
+
+  it('gives the KV cache of MLA under data-parallel attention', async () => {
+    const { kvCache } = await json<Estimate>(['estimate', 'sglang-deepseek-v3.yaml']);
+    expect(kvCache?.bytesPerToken).toBe(70_272);
+  });
+
+  it('takes model and GPU from the options where the file names none', async () => {
+    const folder = await import('./run').then(({ folderWith }) =>
+      folderWith({
+        'serve.yaml': 'model-path: /models/mine\ntp-size: 8\nmem-fraction-static: 0.8\nattention-backend: flashinfer\n',
+      }),
+    );
+    try {
+      const without = await shardlens(['estimate', 'serve.yaml'], folder.path);
+      expect(without.code).toBe(2);
+      expect(without.err).toMatch(/the model is not known .*--model/);
+      const answer = await json<Estimate>(
+        ['estimate', 'serve.yaml', '--model', 'llama-3.1-70b', '--gpu', 'H200'],
+        folder.path,
+      );
+      expect(answer.gpu?.name).toBe('H200');
+      expect(answer.model.parameters).toBe(70_553_706_496);
+    } finally {
+      folder.dispose();
+    }
+  });
+
+  it('prints GiB in a table for people, and exits with 1 where the plan is refused', async () => {
+    const { out, code } = await shardlens(['estimate', PLAN]);
+    expect(code).toBe(0);
+    const widths = out
+      .split('\n')
+      .filter((line) => /^\d+-\d+.*pp \d/.test(line))
+      .map((line) => line.length);
+    expect(widths.length).toBeGreaterThan(4);
+    expect(new Set(widths).size).toBe(1);
+    expect(out).not.toMatch(/NaN|undefined|Infinity/);
+    expect((await shardlens(['estimate', 'broken/heads.shardlens.yaml'])).code).toBe(1);
+  });
+});

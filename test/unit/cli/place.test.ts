@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { PlacementJson } from '../../../server/src/features/placement/export';
+import { readPlacementFile } from '../../../server/src/features/placement/loads';
+import { folderWith, json, shardlens } from './run';
+
+const SERVE = 'sglang-deepseek-v3.yaml';
+/** The example of EPLB's own README: two layers of twelve experts. */
+const README = [
+  [90, 132, 40, 61, 104, 165, 39, 4, 73, 56, 183, 86],
+  [20, 107, 104, 64, 19, 197, 187, 157, 172, 86, 16, 27],
+];
+
+function safetensors(counts: Readonly<Record<string, readonly number[]>>): Uint8Array {
+  let offset = 0;
+  const header: Record<string, object> = {};
+  for (const [key, values] of Object.entries(counts)) {
+    header[key] = { dtype: 'I32', shape: [values.length], data_offsets: [offset, offset + 4 * values.length] };
+    offset += 4 * values.length;
+  }
+  const head = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(head.length));
+  const data = Buffer.alloc(offset);
+  Object.values(counts)
+    .flat()
+    .forEach((value, at) => data.writeInt32LE(value, at * 4));
+  return Buffer.concat([length, head, data]);
+}
+
+describe('shardlens place', () => {
+  it('places as EPLB does, from loads alone', async () => {
+    const folder = folderWith({ 'loads.json': JSON.stringify(README) });
+    try {
+      const args = [
+        'place',
+        '--loads',
+        'loads.json',
+        '--replicas',
+        '16',
+        '--groups',
+        '4',
+        '--nodes',
+        '2',
+        '--gpus',
+        '8',
+      ];
+      const answer = await json<PlacementJson>(args, folder.path);
+      // As printed in the README of deepseek-ai/EPLB.
+      expect(answer.physicalToLogical).toEqual([
+        [5, 6, 5, 7, 8, 4, 3, 4, 10, 9, 10, 2, 0, 1, 11, 1],
+        [7, 10, 6, 8, 6, 11, 8, 9, 2, 4, 5, 1, 5, 0, 3, 1],
+      ]);
+      expect(answer.logicalToPhysical[0]?.[5]).toEqual([0, 2]);
+      expect(answer.gpuLoads[0]?.reduce((a, b) => a + b, 0)).toBeCloseTo(README[0]?.reduce((a, b) => a + b, 0) ?? 0, 6);
+      for (const [layer, even] of answer.balance.meanOverMax.entries())
+        expect(even).toBeLessThanOrEqual((answer.balance.lowerBound[layer] ?? 0) + 1e-9);
+    } finally {
+      folder.dispose();
+    }
+  });
+
+  it('takes shape and loads from the file, and options before it', async () => {
+    const own = await json<PlacementJson>(['place', SERVE]);
+    expect(own).toMatchObject({ policy: 'eplb', layers: 58 });
+    expect(own.physicalToLogical[0]).toHaveLength(288);
+    const more = await json<PlacementJson>(['place', SERVE, '--replicas', '320', '--policy', 'eplb-global']);
+    expect(more.policy).toBe('eplb-global');
+    expect(more.physicalToLogical[0]).toHaveLength(320);
+  });
+
+  it('writes what SGLang, TensorRT-LLM and vLLM plugins read', async () => {
+    const { physicalToLogical } = await json<PlacementJson>(['place', SERVE]);
+    const sglang = readPlacementFile((await shardlens(['place', SERVE, '--format', 'sglang'])).out);
+    if (sglang.kind !== 'map') throw new Error('the SGLang file is no map');
+    // SGLang indexes by model layer, dense ones included.
+    expect(sglang.physicalToLogical).toHaveLength(61);
+    expect([...(sglang.physicalToLogical[3] ?? [])]).toEqual(physicalToLogical[0]);
+    const trt = parse((await shardlens(['place', SERVE, '--format', 'trtllm'])).out) as {
+      initial_global_assignments: Record<string, number[]>;
+      num_slots: number;
+      layer_updates_per_iter: number;
+    };
+    expect(Object.keys(trt.initial_global_assignments)).toEqual(Array.from({ length: 58 }, (_, at) => String(at + 3)));
+    expect(trt.initial_global_assignments['60']).toEqual(physicalToLogical[57]);
+    expect(trt).toMatchObject({ num_slots: 288, layer_updates_per_iter: 0 });
+    const vllm = JSON.parse((await shardlens(['place', SERVE, '--format', 'vllm'])).out) as Record<string, unknown>;
+    expect(vllm).toEqual({
+      version: 1,
+      format: 'vllm_offline_eplb_physical_to_logical',
+      physical_to_logical_map: physicalToLogical,
+    });
+  });
+
+  it('adds up a TensorRT-LLM statistics folder over ranks and iterations', async () => {
+    const rank0 = safetensors({
+      '10_3': [1, 2, 3, 4],
+      '11_3': [1, 1, 1, 1],
+      '10_4': [9, 0, 0, 1],
+      '11_4': [0, 0, 0, 0],
+      '10_3_raw': [7],
+    });
+    const rank1 = safetensors({ '10_3': [10, 20, 30, 40] });
+    const folder = folderWith({
+      'stat/meta_info.json': '{"num_experts":4}',
+      'stat/rank0.safetensors': rank0,
+      'stat/rank1.safetensors': rank1,
+    });
+    try {
+      const answer = await json<PlacementJson>(['place', '--loads', 'stat', '--gpus', '2'], folder.path);
+      expect(answer.gpuLoads.map((row) => row.reduce((a, b) => a + b, 0))).toEqual([114, 10]);
+      const { out } = await shardlens(['place', '--loads', 'stat', '--gpus', '2', '--format', 'trtllm'], folder.path);
+      expect(Object.keys((parse(out) as { initial_global_assignments: object }).initial_global_assignments)).toEqual([
+        '3',
+        '4',
+      ]);
+    } finally {
+      folder.dispose();
+    }
+  });
+
+  it.each([
+    ['text.json', 'hello', /is not JSON/],
+    ['ragged.json', '[[1,2],[1]]', /layer 1 has 1 experts where layer 0 has 2/],
+    ['negative.json', '[[1,-2]]', /negative or not a number/],
+    ['dump.json', '{"records":[]}', /neither a logical_count nor a physical_to_logical_map/],
+    ['stat/meta_info.json', '{"num_experts":4}', /the folder has no rank/],
+    ['torn/rank0.safetensors', 'xx', /meta_info.json/],
+  ])('tells in one sentence why %s is of no use', async (name, text, message) => {
+    const folder = folderWith({ [name]: text });
+    try {
+      const [file = ''] = name.split('/');
+      const { code, out, err } = await shardlens(['place', '--loads', file, '--gpus', '2'], folder.path);
+      expect({ code, out }).toEqual({ code: 2, out: '' });
+      expect(err).toMatch(message);
+      expect(err.trimEnd().split('\n')).toHaveLength(1);
+    } finally {
+      folder.dispose();
+    }
+  });
+
+  it('tells what EPLB would refuse, with exit code 1', async () => {
+    const { code, out, err } = await shardlens(['place', SERVE, '--replicas', '290']);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toMatch(/290 slots cannot be split over 32 GPUs; the nearest legal numbers are 288 and 320/);
+  });
+
+  it('prints a row a layer for people', async () => {
+    const { out } = await shardlens(['place', SERVE]);
+    expect(out.split('\n').filter((line) => /^\s+\d+ +[01]\.\d{3}/.test(line))).toHaveLength(58);
+    expect(out).not.toMatch(/NaN|undefined|Infinity/);
+  });
+});
