@@ -1,6 +1,8 @@
 import type { ConfigTree } from '../syntax/tree';
 import { strongest } from './detect';
 import type { Detection, Dialect } from './dialect';
+import { detectHfConfig } from './hf-config/detect';
+import { readHfConfig } from './hf-config/read';
 import { detectMegatron } from './megatron/detect';
 import { readMegatron } from './megatron/read';
 import { detectSglang } from './sglang/detect';
@@ -11,6 +13,7 @@ import { readShardlens } from './shardlens/read';
 /** Every file format that is read, the most specific first. Adding a framework adds one line here and one folder beside. */
 export const dialects: readonly Dialect[] = [
   { id: 'shardlens', title: 'Shardlens plan', detect: detectShardlens, read: readShardlens },
+  { id: 'hf-config', title: 'Hugging Face config', detect: detectHfConfig, read: readHfConfig },
   { id: 'megatron', title: 'Megatron-LM', detect: detectMegatron, read: readMegatron },
   { id: 'sglang', title: 'SGLang server', detect: detectSglang, read: readSglang },
 ];
