@@ -1,0 +1,74 @@
+import type { ConfigNode, ListNode, Span } from '../../syntax/tree';
+import type { Severity } from '../../plan/finding';
+import type { RecognisedPlacement } from './recognise';
+
+/** The part of the finding list that this file needs. */
+interface Sink {
+  readonly add: (rule: string, severity: Severity, message: string, span: Span) => void;
+}
+
+/** Load of a node, or undefined where it is none. */
+function loadOf(node: ConfigNode): number | undefined {
+  const value = node.kind === 'scalar' ? node.value : undefined;
+  const load = typeof value === 'bigint' ? Number(value) : value;
+  return typeof load === 'number' && load >= 0 && load < Infinity ? load : undefined;
+}
+
+function checkRow(row: ListNode, layer: number, out: Sink): number {
+  let sum = 0;
+  row.items.forEach((item, expert) => {
+    const load = loadOf(item);
+    if (load === undefined)
+      out.add(
+        'placement-load',
+        'error',
+        `Layer ${layer}, expert ${expert}: ${item.kind === 'scalar' ? item.raw : 'a list'} is no load; the balancer would give this expert every further copy.`,
+        item.span,
+      );
+    else sum += load;
+  });
+  return sum;
+}
+
+/** Layers of a [layers][experts] list; a [steps][layers][experts] list is taken apart. */
+function stepsOf(value: ConfigNode): readonly (readonly ConfigNode[])[] {
+  if (value.kind !== 'list') return [];
+  const [first] = value.items;
+  const nested = first?.kind === 'list' && first.items[0]?.kind === 'list';
+  return nested ? value.items.map((step) => (step.kind === 'list' ? step.items : [])) : [value.items];
+}
+
+/**
+ * Checks the counts of an SGLang recording and answers with its number of layers. Rows of zeros are what dense layers leave; a file of
+ * nothing else was recorded on a rank that saw no token.
+ */
+export function checkLoads(found: RecognisedPlacement, experts: number | undefined, out: Sink): number {
+  const steps = stepsOf(found.main.value);
+  let total = 0;
+  let width = experts;
+  for (const rows of steps) {
+    rows.forEach((row, layer) => {
+      if (row.kind !== 'list') {
+        out.add('placement-not-a-list', 'error', `Layer ${layer} must be a list of loads.`, row.span);
+        return;
+      }
+      width ??= row.items.length;
+      if (row.items.length !== width)
+        out.add(
+          'placement-ragged',
+          'error',
+          `Layer ${layer} has loads of ${row.items.length} experts, not of ${width}.`,
+          row.span,
+        );
+      total += checkRow(row, layer, out);
+    });
+  }
+  if (total === 0 && steps.length > 0)
+    out.add(
+      'placement-no-load',
+      'warning',
+      'All counts are zero: EPLB then gives every redundant slot of a node to its first expert. Was the recording taken from a rank that saw no tokens?',
+      found.main.keySpan,
+    );
+  return steps[0]?.length ?? 0;
+}

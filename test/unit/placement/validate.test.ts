@@ -1,0 +1,124 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { indexLines } from '../../../server/src/features/lines';
+import { checkPlacementFile, type PlacementContext } from '../../../server/src/features/placement/validate';
+import { parseConfig } from '../../../server/src/syntax/parse';
+import { describeShared, sharedPath } from '../../shared';
+
+function check(text: string, name: string, context: PlacementContext = {}) {
+  return checkPlacementFile(parseConfig(text, name.endsWith('.yaml') ? 'yaml' : 'json'), context).map((finding) => ({
+    rule: finding.rule,
+    severity: finding.severity,
+    message: finding.message,
+    text: text.slice(finding.at?.span.start ?? 0, finding.at?.span.end ?? 0),
+    line: indexLines(text).positionAt(finding.at?.span.start ?? 0).line,
+  }));
+}
+
+/** What each broken file must be told, with what its config would know; `text` is where the squiggle stands. */
+const BROKEN: readonly (readonly [
+  file: string,
+  context: PlacementContext,
+  rule: string,
+  words: string,
+  text?: string,
+  line?: number,
+])[] = [
+  [
+    'missing_expert.json',
+    { experts: 4 },
+    'placement-expert-missing',
+    'Layer 0: logical expert 3 has no replica',
+    '[0,1,2,0,1,2]',
+  ],
+  ['ragged.json', {}, 'placement-ragged', 'Layer 1 has 4 slots where the first row has 6', '[0,1,2,3]'],
+  [
+    'out_of_range.json',
+    { experts: 4 },
+    'placement-expert-number',
+    'slot 3: 4 is not below the number of experts, 4',
+    '4',
+  ],
+  ['negative.json', {}, 'placement-expert-number', 'slot 3: -1 is negative', '-1'],
+  ['float_ids.json', {}, 'placement-expert-number', 'slot 5: 1.5 is no whole number', '1.5'],
+  [
+    'width_not_divisible.json',
+    { experts: 4, gpus: 2 },
+    'placement-slots-not-divisible',
+    '5 slots cannot be split over 2',
+  ],
+  ['dup_same_gpu.json', { gpus: 3 }, 'placement-duplicate-on-gpu', 'GPU 0 holds expert 0 more than once'],
+  [
+    'sglang_per_pass_dump_keys.json',
+    {},
+    'placement-not-usable',
+    'NotImplementedError',
+    '"last_physical_to_logical_map"',
+  ],
+  ['extra_key.json', {}, 'placement-unknown-key', 'TypeError', '"comment"'],
+  ['all_zero_counts.json', {}, 'placement-no-load', 'All counts are zero', '"logical_count"'],
+  ['wrong_layers.json', { layers: 61 }, 'placement-wrong-layers', '58 rows', '"physical_to_logical_map"'],
+  ['trt_layer_keys.yaml', {}, 'placement-layer-missing', 'Between 3 and 5 layer 4 is missing', '[0, 1, 2, 3]', 2],
+  ['trt_num_slots.yaml', {}, 'placement-wrong-slots', 'assigns 5 slots, but num_slots is 4', '[0, 1, 2, 3, 0]', 1],
+  ['trt_unknown_key.yaml', {}, 'placement-unknown-key', 'ep_size: TensorRT-LLM forbids', 'ep_size', 3],
+  ['vllm_placement_rank.json', { gpus: 2 }, 'placement-rank-number', 'Expert 3: 2 is no rank below', '2'],
+];
+
+describeShared('broken placement files', ['corpus/placement/invalid'], (folder) => {
+  it('covers every file', () => {
+    const files = readdirSync(folder).filter((name) => name !== 'EXPECTED.json');
+    expect(BROKEN.map(([name]) => name).sort()).toEqual(files.sort());
+  });
+
+  it.each(BROKEN)('%s', (name, context, rule, words, text, line = 0) => {
+    const findings = check(readFileSync(path.join(folder, name), 'utf8'), name, context);
+    const found = findings.find((finding) => finding.rule === rule);
+    expect(found?.message).toContain(words);
+    expect(found?.line).toBe(line);
+    if (text !== undefined) expect(found?.text).toBe(text);
+  });
+});
+
+describeShared('placement files that projects use', ['corpus/placement'], (folder) => {
+  const files = readdirSync(folder).filter((name) => /\.(?:json|yaml)$/.test(name));
+  it.each(files)('%s has no error', (name) => {
+    const findings = check(readFileSync(path.join(folder, name), 'utf8'), name);
+    // The Ascend map was written by hierarchical EPLB, whose duplicates on a device Ascend cannot express.
+    const errors = findings.filter(
+      ({ severity, rule }) => severity === 'error' && rule !== 'placement-duplicate-on-gpu',
+    );
+    expect(errors).toEqual([]);
+    expect(findings.length > 0).toBe(name === 'vllm_ascend_expert_map_58x32x9.json');
+  });
+
+  it('finds the real recordings complete when told what they belong to', () => {
+    const real = sharedPath('corpus/placement/sglang_logical_count_2d.real.json') ?? '';
+    expect(check(readFileSync(real, 'utf8'), real, { experts: 256, layers: 61 })).toEqual([]);
+  });
+});
+
+describe('checkPlacementFile', () => {
+  it('leaves other files alone', () => {
+    expect(check('{"model_type": "deepseek_v3"}', 'config.json')).toEqual([]);
+    expect(check('[[1, 2]]', 'loads.json')).toEqual([]);
+  });
+
+  it('limits what one wrong number can say', () => {
+    const row = `[${new Array(100).fill(-1).join(',')}]`;
+    expect(check(`{"physical_to_logical_map": [${row}]}`, 'a.json')).toHaveLength(20);
+  });
+
+  it('says which loads cannot be used', () => {
+    const found = check('{"logical_count": [[1, 2], [3, -4], [5]]}', 'a.json');
+    expect(found.map(({ rule, text }) => [rule, text])).toEqual([
+      ['placement-load', '-4'],
+      ['placement-ragged', '[5]'],
+    ]);
+  });
+
+  it('knows the slots that the config counts', () => {
+    const found = check('{"physical_to_logical_map": [[0, 1, 2, 3]]}', 'a.json', { experts: 4, slots: 6, gpus: 2 });
+    expect(found.map(({ rule }) => rule)).toEqual(['placement-wrong-slots']);
+  });
+});
