@@ -9,6 +9,12 @@ import { createPanelManager, PANEL_KINDS, viewType, type PanelManager } from './
 import { createStatusItem, type StatusItem } from './status';
 import { writeDirective } from './write-directive';
 
+/** What other extensions, and our own tests, may ask. */
+export interface ShardlensApi {
+  /** False as long as nothing that could be a config was opened. */
+  readonly serverIsRunning: () => boolean;
+}
+
 interface Parts {
   readonly client: ClientHandle;
   readonly panels: PanelManager;

@@ -18,11 +18,12 @@ const files = readdirSync(folder)
 /** A bundle that runs one file and sends its rows to this process. */
 async function bundle(file) {
   const target = path.join(out, file.replace(/\.bench\.\w+$/, '.mjs'));
+  const own = /^export (?:async )?function run\b/m.test(readFileSync(path.join(folder, file), 'utf8'));
   await build({
     stdin: {
       contents: `import * as suite from './${file}';
         import { runPlanned } from './vitest-bench';
-        const rows = typeof suite.run === 'function' ? await suite.run() : await runPlanned();
+        const rows = ${own ? 'await suite.run()' : 'await runPlanned()'};
         process.send(rows, () => process.exit(0));`,
       resolveDir: folder,
       sourcefile: `run-${file}`,

@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
+import { choiceSuite } from './choice.suite';
 import { languageSuite } from './language.suite';
+import { lifecycleSuite } from './lifecycle.suite';
 import { panelSuite } from './panels.suite';
 
 interface Outcome {
@@ -13,7 +15,10 @@ interface Outcome {
 export function run(): Promise<void> {
   const mocha = new Mocha({ ui: 'bdd', timeout: 60_000, reporter: 'spec', color: false });
   mocha.suite.emit('pre-require', globalThis, '', mocha);
+  // First of all: it looks at an editor in which no config was opened yet.
+  lifecycleSuite();
   languageSuite();
+  choiceSuite();
   panelSuite();
   const outcomes: Outcome[] = [];
   return new Promise((resolve, reject) => {
@@ -24,6 +29,7 @@ export function run(): Promise<void> {
       else resolve();
     });
     runner.on('pass', (test) => outcomes.push({ title: test.fullTitle(), state: 'passed' }));
+    runner.on('pending', (test) => outcomes.push({ title: test.fullTitle(), state: 'skipped' }));
     runner.on('fail', (test, error: Error) =>
       outcomes.push({ title: test.fullTitle(), state: 'failed', error: error.message }),
     );

@@ -43,6 +43,8 @@ try {
 const tests = existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')) : [];
 rmSync(folder, { recursive: true, force: true });
 const passed = tests.filter(({ state }) => state === 'passed').length;
-const broken = tests.length - passed;
+const skipped = tests.filter(({ state }) => state === 'skipped').length;
+const broken = tests.length - passed - skipped;
+if (skipped > 0) console.log(`${skipped} skipped`);
 console.log(`${passed} passed, ${broken} failed`);
 process.exitCode = failed || passed === 0 || broken > 0 ? 1 : 0;

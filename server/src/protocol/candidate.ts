@@ -12,7 +12,7 @@ const TELLTALE = new RegExp(
     'micro[_-]?batch|gradient[_-]accumulation',
     'zero[_-]optimization|deepspeed|fsdp|megatron',
     'kv[_-]?cache|mem[_-]fraction|gpu[_-]memory|max[_-](?:model|seq|num)[_-](?:len|seqs)',
-    'quant|model[_-](?:path|type)|architectures|experts?\\b|\\bmoe',
+    'quant|group[_-]size|model[_-](?:path|type)|architectures|experts?\\b|\\bmoe',
     'vllm|sglang|tensorrt|trt[_-]?llm|torchtitan|nanotron|distributed_type|num_slots',
   ].join('|'),
   'i',
@@ -23,5 +23,5 @@ const TELLTALE = new RegExp(
  * a wrong yes costs one idle process, a wrong no would leave a person without answers.
  */
 export function mayBeConfig(path: string, text: string): boolean {
-  return /shardlens/i.test(path) || TELLTALE.test(text.length > HEAD ? text.slice(0, HEAD) : text);
+  return /shardlens[^/]*$/i.test(path) || TELLTALE.test(text.length > HEAD ? text.slice(0, HEAD) : text);
 }

@@ -29,6 +29,10 @@ describe('whether a server is worth starting', () => {
     expect(mayBeConfig('/w/new.shardlens.yaml', '')).toBe(true);
   });
 
+  it('no for any file in a folder of our name', () => {
+    expect(mayBeConfig('/home/me/shardlens/settings.json', '{ "editor.fontSize": 12 }')).toBe(false);
+  });
+
   it('looks at the head of a huge file only', () => {
     expect(mayBeConfig('/w/a.yaml', `${'x: 1\n'.repeat(100_000)}tp_size: 8\n`)).toBe(false);
   });
