@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkpoint } from '../../../server/src/engine/model/checkpoint';
-import published from '../../fixtures/published-models.json';
 import { read, specIn } from './read';
 
 /** Elements that the safetensors files of a release hold, as its repository on the hub reports them. */
@@ -10,8 +11,11 @@ interface Published {
   readonly config: object;
 }
 
+const FIXTURE = resolve(import.meta.dirname, '../../fixtures/published-models.json');
+const published = JSON.parse(readFileSync(FIXTURE, 'utf8')) as readonly Published[];
+
 describe('parameters of published models', () => {
-  it.each(published as readonly Published[])('$name: $elements', ({ elements, config }) => {
+  it.each(published)('$name: $elements', ({ elements, config }) => {
     expect(checkpoint(specIn(config), { method: 'none', baseDType: 'BF16' }).elements).toBe(elements);
   });
 });
