@@ -45,7 +45,15 @@ export async function startPeer(
 ): Promise<Peer> {
   const begun = performance.now();
   const child = spawn(process.execPath, [...command], { stdio: 'pipe' });
-  child.stderr.resume();
+  let complaint = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaint = (complaint + text).slice(-2000);
+  });
+  let ending = false;
+  child.once('exit', (status) => {
+    // Nothing else would answer then, and the bench would end without a word.
+    if (!ending) throw new Error(`${command[0] ?? ''} ended with ${String(status)}: ${complaint}`);
+  });
   const connection = createMessageConnection(
     new StreamMessageReader(child.stdout),
     new StreamMessageWriter(child.stdin),
@@ -109,6 +117,7 @@ export async function startPeer(
       return performance.now() - from;
     },
     stop: async () => {
+      ending = true;
       await connection.sendRequest('shutdown').catch(() => undefined);
       connection.dispose();
       child.kill();

@@ -80,7 +80,7 @@ describe('a file that holds', () => {
     const document = client.open(name, text, name.endsWith('.json') ? 'json' : 'yaml');
     const found = await document.diagnostics();
     for (const { message, range } of found) {
-      expect(message.length).toBeGreaterThan(5);
+      expect(String(message).length).toBeGreaterThan(5);
       expect(message).not.toMatch(/\bNaN\b|undefined|\[object Object\]/);
       expect(range.start.line).toBeGreaterThanOrEqual(0);
     }

@@ -33,9 +33,9 @@ export function noFacts(): ClientFacts {
 }
 
 function rootsOf({ workspaceFolders, rootUri }: InitializeParams): string[] {
-  if (workspaceFolders != null) return workspaceFolders.map(({ uri }) => uri);
+  if (workspaceFolders !== null && workspaceFolders !== undefined) return workspaceFolders.map(({ uri }) => uri);
   // Clients older than workspace folders tell one root.
-  return rootUri == null ? [] : [rootUri];
+  return rootUri === null ? [] : [rootUri];
 }
 
 /** Writes down what the client can do. */
