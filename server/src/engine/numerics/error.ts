@@ -1,3 +1,5 @@
+import { toFp32 } from './formats';
+
 /** How far quantized numbers are from the originals. All are fractions, not percent. */
 export interface QuantizationError {
   /** sqrt(sum of squared differences / sum of squares). Led by the largest numbers. */
@@ -9,7 +11,7 @@ export interface QuantizationError {
   readonly maxAbsolute: number;
 }
 
-/** Compares numbers with what is left of them; all zeros give no error. */
+/** Compares FP32 numbers with what is left of them; all zeros give no error. */
 export function quantizationError(original: ArrayLike<number>, quantized: ArrayLike<number>): QuantizationError {
   let squares = 0;
   let differences = 0;
@@ -18,8 +20,8 @@ export function quantizationError(original: ArrayLike<number>, quantized: ArrayL
   let flushed = 0;
   let maxAbsolute = 0;
   for (let index = 0; index < original.length; index += 1) {
-    const value = original[index] ?? 0;
-    const difference = Math.abs(value - (quantized[index] ?? 0));
+    const value = toFp32(original[index] ?? 0);
+    const difference = Math.abs(value - toFp32(quantized[index] ?? 0));
     squares += value * value;
     differences += difference * difference;
     maxAbsolute = Math.max(maxAbsolute, difference);

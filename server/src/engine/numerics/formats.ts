@@ -60,9 +60,10 @@ export function roundHalfEven(x: number): number {
   return low % 2 === 0 ? low : low + 1;
 }
 
-/** Nearest value of a format, ties to even, saturating at the largest finite value; NaN stays NaN. */
+/** Nearest value of a format, ties to even, saturating at the largest finite value. NaN counts as 0: no answer may contain one. */
 export function roundTo(x: number, format: FloatFormat): number {
-  if (Number.isNaN(x) || x === 0) return x;
+  if (Number.isNaN(x)) return 0;
+  if (x === 0) return x;
   const size = Math.abs(x);
   if (size >= format.max) return Math.sign(x) * format.max;
   const step = 2 ** (Math.max(exponentOf(size), minExponent(format)) - format.mantissaBits);
@@ -87,4 +88,12 @@ export function valuesOf(format: FloatFormat): readonly number[] {
 /** A power of two as E8M0 holds it: exponents beyond its range stop at the ends. */
 export function e8m0(exponent: number): number {
   return 2 ** Math.min(E8M0_MAX_EXPONENT, Math.max(E8M0_MIN_EXPONENT, exponent));
+}
+
+const FP32_MAX = (2 - 2 ** -23) * 2 ** 127;
+
+/** The FP32 number that a kernel would read: saturated instead of infinite, and 0 for what is no number. */
+export function toFp32(x: number): number {
+  if (Number.isNaN(x)) return 0;
+  return Math.fround(Math.min(FP32_MAX, Math.max(-FP32_MAX, x)));
 }

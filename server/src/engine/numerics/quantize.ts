@@ -1,4 +1,4 @@
-import { E2M1, E4M3, e8m0, exponentOf, maxExponent, roundTo, type FloatFormat } from './formats';
+import { E2M1, E4M3, e8m0, exponentOf, maxExponent, roundTo, toFp32, type FloatFormat } from './formats';
 
 /** Numbers after a trip through a format, and the scales that were used. */
 export interface Quantized {
@@ -14,15 +14,15 @@ export type Tile = readonly [rows: number, columns: number];
 
 function amaxOf(x: ArrayLike<number>, at: readonly number[]): number {
   let amax = 0;
-  for (const index of at) amax = Math.max(amax, Math.abs(x[index] ?? 0));
+  for (const index of at) amax = Math.max(amax, Math.abs(toFp32(x[index] ?? 0)));
   return amax;
 }
 
 /** Index lists of the tiles of a matrix, row by row; tiles at the edge are smaller. */
 function tilesOf(rows: number, columns: number, [high, wide]: Tile): number[][] {
   const out: number[][] = [];
-  for (let top = 0; top < rows; top += high) {
-    for (let left = 0; left < columns; left += wide) {
+  for (let top = 0; top < rows; top += Math.max(1, high)) {
+    for (let left = 0; left < columns; left += Math.max(1, wide)) {
       const at: number[] = [];
       for (let row = top; row < Math.min(rows, top + high); row += 1) {
         for (let column = left; column < Math.min(columns, left + wide); column += 1) at.push(row * columns + column);
@@ -46,9 +46,9 @@ function byTile(
   const scales = tiles.map((at) => {
     const scale = rule(amaxOf(x, at));
     for (const index of at) {
-      const code = scale === 0 ? 0 : roundTo(Math.fround((x[index] ?? 0) / scale), format);
+      const code = scale === 0 ? 0 : roundTo(toFp32(toFp32(x[index] ?? 0) / scale), format);
       codes[index] = code;
-      values[index] = Math.fround(code * scale);
+      values[index] = toFp32(code * scale);
     }
     return scale;
   });
@@ -126,8 +126,10 @@ export function quantizeMx(
  * Source: NVIDIA, "Pretraining Large Language Models with NVFP4" (arXiv 2509.25149, section 2 and appendix).
  */
 export function quantizeNvfp4(x: ArrayLike<number>, columns: number): Quantized {
-  let amax = 0;
-  for (let index = 0; index < x.length; index += 1) amax = Math.max(amax, Math.abs(x[index] ?? 0));
+  const amax = amaxOf(
+    x,
+    Array.from({ length: x.length }, (_, index) => index),
+  );
   const rows = columns > 0 ? Math.floor(x.length / columns) : 0;
   const tensorScale = amax / (E4M3.max * E2M1.max);
   return byTile(x, tilesOf(rows, columns, [1, NVFP4_BLOCK]), E2M1, (own) =>
@@ -137,6 +139,6 @@ export function quantizeNvfp4(x: ArrayLike<number>, columns: number): Quantized 
 
 /** Rounds every number to a format without any scale, as a BF16 copy does. */
 export function castTo(x: ArrayLike<number>, format: FloatFormat): Quantized {
-  const values = Float64Array.from(x, (value) => roundTo(value, format));
+  const values = Float64Array.from(x, (value) => roundTo(toFp32(value), format));
   return { values, codes: values, scales: [] };
 }
