@@ -1,6 +1,9 @@
 import { eplb, eplbGlobal } from './eplb';
+import { optimizedAnchored } from './anchored';
+import { optimized, optimizedGlobal } from './optimized';
 import type { Loads, Placement, PlacementOptions, PlacementShape } from './placement';
 import type { Demands } from './refusals';
+import { optimizedRobust } from './robust';
 import { sglangDeepseek, sglangDeepseekHierarchical, sglangElasticityAware, trivial } from './sglang';
 import { sglangVec, sglangVecHierarchical } from './sglang-vec';
 import { tensorrtLlm } from './tensorrt-llm';
@@ -13,6 +16,7 @@ interface Policy {
 
 const EPLB = 'deepseek-ai/EPLB, eplb.py';
 const SGLANG = 'sgl-project/sglang, srt/eplb/eplb_algorithms';
+const OWN = 'Shardlens';
 const VLLM = 'vllm-project/vllm, distributed/eplb';
 
 function stepsOf(loads: Loads, { profiles }: PlacementOptions): readonly Loads[] {
@@ -23,6 +27,13 @@ function stepsOf(loads: Loads, { profiles }: PlacementOptions): readonly Loads[]
 export const POLICIES = {
   eplb: { demands: { hierarchy: 'where-groups-divide', source: EPLB }, place: eplb },
   'eplb-global': { demands: { hierarchy: 'never', source: EPLB }, place: eplbGlobal },
+  optimized: { demands: { hierarchy: 'never', source: OWN }, place: optimized },
+  'optimized-global': { demands: { hierarchy: 'never', source: OWN }, place: optimizedGlobal },
+  'optimized-anchored': { demands: { hierarchy: 'always', source: OWN }, place: optimizedAnchored },
+  'optimized-robust': {
+    demands: { hierarchy: 'never', source: OWN },
+    place: (loads, shape, options) => optimizedRobust(stepsOf(loads, options), shape),
+  },
   'sglang-deepseek': { demands: { hierarchy: 'never', source: SGLANG }, place: sglangDeepseek },
   'sglang-deepseek-hierarchical': {
     demands: { hierarchy: 'always', source: SGLANG },
