@@ -32,7 +32,9 @@ function convertObject(node: Node, text: string, issues: SyntaxIssue[]): ConfigN
     if (keyNode === undefined) continue;
     const key = String(keyNode.value);
     const keySpan = { start: keyNode.offset, end: keyNode.offset + keyNode.length };
-    const missing = { start: keySpan.end, end: keySpan.end };
+    // A value that is still to be typed stands after its colon.
+    const after = property.colonOffset === undefined ? keySpan.end : property.colonOffset + 1;
+    const missing = { start: after, end: after };
     if (entries.has(key)) {
       issues.push({
         code: 'duplicate-key',
@@ -69,11 +71,15 @@ export function parseJson(text: string): ConfigTree {
   const errors: ParseError[] = [];
   const options = { allowTrailingComma: true, disallowComments: false, allowEmptyContent: true };
   const root = parseTree(masked, errors, options);
-  const issues: SyntaxIssue[] = errors.map(({ error, offset, length }) => ({
-    code: 'syntax',
-    message: `${MESSAGES[printParseErrorCode(error)] ?? printParseErrorCode(error)}.`,
-    span: { start: offset, end: offset + Math.max(1, length) },
-  }));
+  const issues: SyntaxIssue[] = errors.map(({ error, offset, length }) => {
+    const start = Math.min(offset, text.length);
+    const name = printParseErrorCode(error);
+    return {
+      code: 'syntax',
+      message: `${MESSAGES[name] ?? name}.`,
+      span: { start, end: Math.max(start, Math.min(text.length, offset + Math.max(1, length))) },
+    };
+  });
   const comments: Comment[] = [];
   if (text.includes('//') || text.includes('/*')) {
     const onComment = (offset: number, length: number): void => {

@@ -1,22 +1,33 @@
-import { guardParser, refuseText } from './guards';
+import { parseShellText } from './arguments';
+import { guardParser, refuseDepth, refuseText } from './guards';
 import { resolveReferences } from './interpolate';
 import { parseJson } from './json';
 import { parseToml } from './toml';
-import type { ConfigLanguage, ConfigTree } from './tree';
+import type { ConfigLanguage, ConfigTree, SyntaxIssue } from './tree';
 import { parseYaml } from './yaml';
 
-const PARSERS = { yaml: parseYaml, json: parseJson, toml: parseToml } as const;
+const PARSERS = { yaml: parseYaml, json: parseJson, toml: parseToml, arguments: parseShellText } as const;
+
+/** More faults than anyone reads, and few enough to keep. */
+const MAX_ISSUES = 1000;
+
+/** The parsers count a byte order mark as a character of the first value; it is a blank to them here, so that places stay. */
+function withoutMark(text: string, language: ConfigLanguage): string {
+  return language !== 'yaml' && text.startsWith('\ufeff') ? ` ${text.slice(1)}` : text;
+}
 
 /** Parses a document into one positioned tree. Never throws: every fault is an issue with a place. */
-export function parseConfig(text: string, language: Exclude<ConfigLanguage, 'arguments'>): ConfigTree {
+export function parseConfig(text: string, language: ConfigLanguage): ConfigTree {
   const empty: ConfigTree = { language, text, documents: [], comments: [], issues: [] };
-  const refusal = refuseText(text);
+  const refusal = refuseText(text, language);
   if (refusal !== undefined) return { ...empty, issues: [refusal] };
   return guardParser<ConfigTree>(
     () => {
-      const tree = PARSERS[language](text);
-      const documents = tree.documents.map((root) => resolveReferences(root));
-      return { ...tree, documents };
+      const tree = PARSERS[language](withoutMark(text, language));
+      const deep = tree.documents.map(refuseDepth).find((issue): issue is SyntaxIssue => issue !== undefined);
+      if (deep !== undefined) return { ...empty, issues: [deep] };
+      const documents = tree.documents.map((root) => resolveReferences(root, text));
+      return { ...tree, text, documents, issues: tree.issues.slice(0, MAX_ISSUES) };
     },
     (issue) => ({ ...empty, issues: [issue] }),
   );

@@ -1,5 +1,6 @@
 import { ParseError, parseTOML, type AST } from 'toml-eslint-parser';
-import { exactNumber, scalar } from './scalars';
+import { blankLines, lineAt } from './lines-of-text';
+import { scalar } from './scalars';
 import type { Comment, ConfigNode, ConfigTree, Entry, Span, SyntaxIssue } from './tree';
 
 /** A table under construction: TOML may return to it from several headers. */
@@ -8,7 +9,9 @@ interface Table {
   readonly entries: Map<string, { readonly keySpan: Span; value: ConfigNode | Table | Table[] }>;
 }
 
-const RETRIES = 8;
+/** Faulty lines that are looked for, and characters that are read again for them: a broken file must not cost many parses. */
+const MAX_FAULTS = 8;
+const MAX_READ = 256 * 1024;
 
 function spanOf(node: { readonly range: readonly [number, number] }): Span {
   return { start: node.range[0], end: node.range[1] };
@@ -54,9 +57,8 @@ function convertValue(node: AST.TOMLContentNode, text: string): ConfigNode {
     return freeze(table);
   }
   const raw = text.slice(span.start, span.end);
-  if (node.kind === 'integer') return scalar(exactNumber(Number(node.value), raw.replaceAll('_', '')), raw, span);
-  if (node.kind === 'float' || node.kind === 'boolean')
-    return scalar(Number.isNaN(node.value) ? raw : node.value, raw, span);
+  if (node.kind === 'integer') return scalar(Number.isSafeInteger(node.value) ? node.value : node.bigint, raw, span);
+  if (node.kind === 'float' || node.kind === 'boolean') return scalar(node.value, raw, span);
   return scalar(node.kind === 'string' ? node.value : raw, raw, span);
 }
 
@@ -107,34 +109,54 @@ function freezeValue(value: ConfigNode | Table | Table[]): ConfigNode {
   return isTable(value) ? freeze(value) : value;
 }
 
-function blankLine(text: string, index: number): { readonly text: string; readonly span: Span } {
-  // A value that is missing is noticed only where the next line begins.
-  const before = /=[ \t]*\r?\n[ \t]*$/.exec(text.slice(0, index));
-  const at = before?.index ?? Math.min(index, Math.max(0, text.length - 1));
-  const start = text.lastIndexOf('\n', at - 1) + 1;
-  const end = text.indexOf('\n', at);
-  const stop = end < 0 ? text.length : end;
-  return {
-    text: text.slice(0, start) + ' '.repeat(stop - start) + text.slice(stop),
-    span: { start, end: Math.max(stop, start + 1) },
-  };
+function parseOnce(source: string): AST.TOMLProgram | ParseError {
+  try {
+    return parseTOML(source);
+  } catch (error) {
+    if (error instanceof ParseError) return error;
+    throw error;
+  }
 }
 
-/** The parser stops at its first fault; faulty lines are blanked one by one, so that the rest can still be read. */
+/** How far a parse came. */
+function reached(result: AST.TOMLProgram | ParseError): number {
+  return result instanceof ParseError ? result.index : Infinity;
+}
+
+/** Lines that may be at fault: the one where the parser stopped and, when it stopped at a line's first word, the unfinished one above. */
+function suspects(source: string, index: number): Span[] {
+  const here = lineAt(source, Math.min(index, source.length));
+  const isAtStart = source.slice(here.start, index).trim() === '';
+  const above = source.slice(0, here.start).trimEnd().length;
+  return isAtStart && above > 0 ? [here, lineAt(source, above - 1)] : [here];
+}
+
+/**
+ * The parser stops at its first fault; faulty lines are blanked one by one, so that the rest can still be read.
+ * Where that does not help, what stands above the first fault is read.
+ */
 function parseLeniently(text: string, issues: SyntaxIssue[]): AST.TOMLProgram | undefined {
   let source = text;
-  for (let attempt = 0; attempt < RETRIES; attempt += 1) {
-    try {
-      return parseTOML(source);
-    } catch (error) {
-      if (!(error instanceof ParseError)) throw error;
-      const blanked = blankLine(source, error.index);
-      issues.push({ code: 'syntax', message: `${error.message.replace(/\.?$/, '.')}`, span: blanked.span });
-      if (blanked.text === source) return undefined;
-      source = blanked.text;
-    }
+  let result = parseOnce(source);
+  let firstFault = text.length;
+  for (let read = 0; result instanceof ParseError && issues.length < MAX_FAULTS && read < MAX_READ;) {
+    const { message, index } = result;
+    const tries = suspects(source, index).map((line) => {
+      const blanked = blankLines(source, [line]);
+      return { line, blanked, result: parseOnce(blanked) };
+    });
+    const best = tries.reduce((a, b) => (reached(b.result) > reached(a.result) ? b : a));
+    firstFault = Math.min(firstFault, ...tries.map(({ line }) => line.start));
+    const { start, end } = best.line;
+    issues.push({ code: 'syntax', message: message.replace(/\.?$/, '.'), span: { start, end: Math.max(end, start) } });
+    read += tries.length * Math.max(index, 1024);
+    if (best.blanked === source) break;
+    source = best.blanked;
+    result = best.result;
   }
-  return undefined;
+  if (!(result instanceof ParseError)) return result;
+  const above = parseOnce(text.slice(0, firstFault));
+  return above instanceof ParseError ? undefined : above;
 }
 
 /** Parses TOML; several faulty lines cost only themselves. */

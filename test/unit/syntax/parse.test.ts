@@ -47,7 +47,8 @@ describe('YAML', () => {
     ['yes', true],
     ['off', false],
     ['y', 'y'],
-    ['1e-5', 1e-5],
+    ['1e-5', '1e-5'],
+    ['1.0e-5', 1e-5],
     ['017', 15],
     ['1_000', 1000],
     ['~', null],
@@ -135,7 +136,7 @@ describe('hostile input', () => {
   const cases: readonly (readonly [name: string, text: string, language: Language, code: string])[] = [
     ['deep brackets', '['.repeat(10_000), 'yaml', 'too-deep'],
     ['deep brackets', '['.repeat(10_000), 'json', 'too-deep'],
-    ['deep dashes', '- '.repeat(20_000), 'yaml', 'syntax'],
+    ['deep dashes', '- '.repeat(20_000), 'yaml', 'too-deep'],
     ['an alias bomb', bomb, 'yaml', 'too-many-aliases'],
     ['an alias inside its anchor', 'a: &a [*a]', 'yaml', 'syntax'],
     ['a merge conflict', 'a: 1\n<<<<<<< ours\nb: 2\n=======\nb: 3\n>>>>>>> theirs\n', 'yaml', 'merge-conflict'],
