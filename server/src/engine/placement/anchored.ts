@@ -14,6 +14,7 @@ interface Spread {
   readonly room: Int32Array;
   readonly nodes: number;
   readonly gpusPerNode: number;
+  readonly equalLoads: boolean;
 }
 
 /** Share of the mean GPU load that one copy may carry at no cost: GPUs of several slots can still be levelled around it. */
@@ -21,14 +22,11 @@ const EASY_SHARE = 0.7;
 /** What a copy above that costs beside uneven nodes; recorded loads end alike for 2 to 16. */
 const HOT_COST = 4;
 const MOST_PASSES = 4;
-
-/** Beside these, a little for every share, so that among copies that level nodes alike the one of the hottest expert is taken. */
-const SHARE_COST = 1e-5;
+const TIE = 1e-9;
 
 function hotCost(weight: number, copies: number): number {
-  const share = weight / copies;
-  const above = Math.max(0, share - EASY_SHARE);
-  return HOT_COST * above * above + SHARE_COST * weight * share;
+  const above = weight / copies - EASY_SHARE;
+  return above > 0 ? HOT_COST * above * above : 0;
 }
 
 /**
@@ -64,18 +62,25 @@ function changeCopy(s: Spread, expert: number, node: number, by: number): void {
   s.room[node] = (s.room[node] ?? 0) - by;
 }
 
-/** The expert whose copy on `node` costs least, with that cost; an expert that is on all its GPUs already is out. */
+/**
+ * The expert whose copy on `node` costs least, with that cost; an expert that is on all its GPUs already is out. Among equals
+ * the one with the least share: a further slot on a full node then holds next to nothing, which leaves swaps something to give away.
+ * Where all loads are equal there is nothing to level, and the one with the greatest share, so that copies are spread evenly.
+ */
 function bestOn(s: Spread, node: number): { readonly expert: number; readonly cost: number } {
   const experts = s.weights.length;
   let best = -1;
   let least = Infinity;
+  let share = 0;
+  const sign = s.equalLoads ? 1 : -1;
   for (let expert = 0; expert < experts; expert += 1) {
     if ((s.onNode[node * experts + expert] ?? 0) >= s.gpusPerNode) continue;
     const cost = costOf(s, expert, node, 1);
-    if (cost < least) {
-      least = cost;
-      best = expert;
-    }
+    const own = (sign * (s.weights[expert] ?? 0)) / (s.counts[expert] ?? 1);
+    if (cost > least - TIE && (cost > least + TIE || own <= share)) continue;
+    least = cost;
+    best = expert;
+    share = own;
   }
   return { expert: best, cost: least };
 }
@@ -106,7 +111,7 @@ function regive(s: Spread, home: Int32Array): boolean {
       const saved = costOf(s, expert, node, -1);
       changeCopy(s, expert, node, -1);
       const { expert: other, cost } = bestOn(s, node);
-      const better = other >= 0 && saved + cost < -1e-9;
+      const better = other >= 0 && saved + cost < -TIE;
       changeCopy(s, better ? other : expert, node, 1);
       changed ||= better;
     }
@@ -126,6 +131,7 @@ function spreadCopies(load: Float64Array, home: Int32Array, shape: PlacementShap
     room: new Int32Array(nodes).fill((slots - experts) / nodes),
     nodes,
     gpusPerNode: gpus / nodes,
+    equalLoads: load.every((value) => value === load[0]),
   };
   home.forEach((node, expert) => {
     s.onNode[node * experts + expert] = 1;
