@@ -1,7 +1,9 @@
 import type { Detection, Dialect, DialectReading, Reference } from '../dialects/dialect';
+import type { MemoryReport } from '../engine/memory/report';
 import type { Finding, Severity } from '../plan/finding';
 import type { ResolvedPlan } from '../plan/plan';
-import type { ConfigTree, Span } from '../syntax/tree';
+import type { ConfigTree } from '../syntax/tree';
+import type { ParseMemory } from '../syntax/yaml-blocks';
 import type { LineIndex } from './lines';
 
 /** What the user set, for one document; every field has a value so that features need no defaults of their own. */
@@ -29,6 +31,8 @@ export interface AnalysisInput {
   readonly files: FileLookup;
   /** Parses a companion file; callers that keep files around pass a remembering one. */
   readonly parseFile?: (uri: string, text: string) => ConfigTree;
+  /** What the parser remembers of this document; callers that analyse it again and again keep one. */
+  readonly parseMemory?: ParseMemory;
 }
 
 /** Everything known about one version of one document. Built once, shared by every feature. */
@@ -43,15 +47,11 @@ export interface Analysis {
   readonly dialect?: Dialect;
   readonly reading?: DialectReading;
   readonly resolved?: ResolvedPlan;
+  /** Memory of every rank class, where model and layout are known. */
+  readonly memory?: MemoryReport;
   readonly references: readonly (Reference & { readonly uri: string })[];
   /** All findings, settings and ignore comments applied, most severe first. */
   readonly findings: readonly Finding[];
   /** Files that would be read if the caller had them: fetch, then analyse again. */
   readonly wanted: readonly string[];
-}
-
-/** A place of the document under analysis. */
-export interface Located {
-  readonly uri: string;
-  readonly span: Span;
 }

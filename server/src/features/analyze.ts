@@ -1,16 +1,18 @@
 import { detectDialect, dialects } from '../dialects/registry';
-import type { Companion, Dialect, Reference } from '../dialects/dialect';
+import type { Companion, Dialect, DialectReading, Reference } from '../dialects/dialect';
 import type { Finding, Severity } from '../plan/finding';
 import { resolvePlan } from '../plan/resolve';
-import type { ResolvedPlan } from '../plan/plan';
-import { planRules } from '../plan/rules/rules';
+import type { MemoryReport } from '../engine/memory/report';
+import type { Plan, ResolvedPlan } from '../plan/plan';
+import { checkPlan } from '../plan/rules/rules';
 import { parseConfig } from '../syntax/parse';
 import type { ConfigTree } from '../syntax/tree';
 import type { Analysis, AnalysisInput } from './analysis';
 import { completePlan, findWorkspaceDirective, type ReadUri } from './context';
 import { commentDirective, settingsDirective } from './directives';
 import { indexLines } from './lines';
-import { outOfMemory } from './rules/out-of-memory';
+import { estimateMemory } from './estimates';
+import { OUT_OF_MEMORY, outOfMemory } from './rules/out-of-memory';
 import { fileNameOf, languageOf, resolveBeside } from './uris';
 
 const RANK: Readonly<Record<Severity, number>> = { error: 0, warning: 1, information: 2, hint: 3 };
@@ -48,19 +50,28 @@ function guarded(id: string, run: () => readonly Finding[]): readonly Finding[] 
     return run();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return [{ rule: 'internal-fault', severity: 'information', message: `The rule ${id} could not be evaluated on this file (${reason}); please report this.` }];
+    return [
+      {
+        rule: 'internal-fault',
+        severity: 'information',
+        message: `The rule ${id} could not be evaluated on this file (${reason}); please report this.`,
+      },
+    ];
   }
 }
 
-function ruleFindings(resolved: ResolvedPlan): Finding[] {
-  const context = { plan: resolved.plan, resolved };
-  const shared = planRules.flatMap((rule) => guarded(rule.id, () => rule.check(context)));
+function ruleFindings(resolved: ResolvedPlan, memory: MemoryReport | undefined): Finding[] {
+  const shared = checkPlan({ plan: resolved.plan, resolved }, guarded);
   // A plan that is refused anyway has no memory to speak of.
   const refused = shared.some(({ severity }) => severity === 'error');
-  return refused ? shared : [...shared, ...guarded(outOfMemory.id, () => outOfMemory.check(context))];
+  return refused ? shared : [...shared, ...guarded(OUT_OF_MEMORY, () => outOfMemory(resolved, memory))];
 }
 
-function applySettings(findings: readonly Finding[], settings: AnalysisInput['settings'], ignored: ReadonlySet<string>): Finding[] {
+function applySettings(
+  findings: readonly Finding[],
+  settings: AnalysisInput['settings'],
+  ignored: ReadonlySet<string>,
+): Finding[] {
   if (ignored.has('all')) return [];
   return findings
     .flatMap((finding): Finding[] => {
@@ -82,8 +93,15 @@ function located(references: readonly Reference[], uri: string): (Reference & { 
 
 /** Everything known about one version of one document. Pure: the same input gives the same answer; never throws. */
 export function analyze(input: AnalysisInput): Analysis {
-  const tree = parseConfig(input.text, languageOf(input.uri, input.languageId));
-  const base = { uri: input.uri, version: input.version, text: input.text, lines: indexLines(input.text), tree, settings: input.settings };
+  const tree = parseConfig(input.text, languageOf(input.uri, input.languageId), input.parseMemory);
+  const base = {
+    uri: input.uri,
+    version: input.version,
+    text: input.text,
+    lines: indexLines(input.text),
+    tree,
+    settings: input.settings,
+  };
   const { read, wanted } = companions(input);
   const comment = commentDirective(tree);
   const workspace = findWorkspaceDirective(input.uri, read);
@@ -92,9 +110,21 @@ export function analyze(input: AnalysisInput): Analysis {
   const detection = forced === 'none' ? undefined : detectDialect(tree, fileNameOf(input.uri), forced);
   const dialect = detection === undefined ? undefined : dialects.find(({ id }) => id === detection.dialect);
   // A file that is not ours costs no reads beyond the workspace file and says nothing.
-  if (detection === undefined || dialect === undefined) return { ...base, references: [], findings: [], wanted: [...wanted] };
+  if (detection === undefined || dialect === undefined)
+    return { ...base, references: [], findings: [], wanted: [...wanted] };
   const beside = (path: string): string | undefined => resolveBeside(input.uri, path);
   return readAs(base, detection, dialect, { input, read, wanted, beside, directives: [comment, workspace, settings] });
+}
+
+/** Defaults that the framework takes from the device or the model can only be filled once both are known. */
+function withFrameworkDefaults(plan: Plan, { complete }: DialectReading): Plan {
+  if (complete === undefined) return plan;
+  const { memoryBytes, computeCapability } = plan.cluster;
+  return complete(plan, {
+    model: plan.model,
+    ...(memoryBytes === undefined ? {} : { memoryBytes: memoryBytes.value }),
+    ...(computeCapability === undefined ? {} : { computeCapability: computeCapability.value }),
+  });
 }
 
 interface Reach {
@@ -105,14 +135,23 @@ interface Reach {
   readonly directives: readonly ReturnType<typeof commentDirective>[];
 }
 
-function readAs(base: Omit<Analysis, 'references' | 'findings' | 'wanted'>, detection: NonNullable<Analysis['detection']>, dialect: Dialect, reach: Reach): Analysis {
+function readAs(
+  base: Omit<Analysis, 'references' | 'findings' | 'wanted'>,
+  detection: NonNullable<Analysis['detection']>,
+  dialect: Dialect,
+  reach: Reach,
+): Analysis {
   const reading = dialect.read(base.tree, (path) => {
     const uri = reach.beside(path);
     return uri === undefined ? undefined : reach.read(uri);
   });
   const plan = completePlan(reading, reach.directives, { uri: base.uri, read: reach.read, beside: reach.beside });
-  const resolved = resolvePlan(plan);
-  const findings = [...syntaxFindings(base.tree), ...reading.findings, ...ruleFindings(resolved)];
+  const resolved = resolvePlan(withFrameworkDefaults(plan, reading));
+  const memory = estimateMemory(resolved);
+  const findings = [...syntaxFindings(base.tree), ...reading.findings, ...ruleFindings(resolved, memory)];
+  const references = located(reading.references, base.uri);
+  // Named files are wanted even where no rule reads them: links must know what is there, panels draw placements.
+  const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);
   const ignored = new Set(reach.directives.flatMap(({ ignore }) => ignore));
   return {
     ...base,
@@ -120,8 +159,9 @@ function readAs(base: Omit<Analysis, 'references' | 'findings' | 'wanted'>, dete
     dialect,
     reading,
     resolved,
-    references: located(reading.references, base.uri),
+    ...(memory === undefined ? {} : { memory }),
+    references,
     findings: applySettings(findings, reach.input.settings, ignored),
-    wanted: [...reach.wanted],
+    wanted: [...new Set([...reach.wanted, ...named])].slice(0, COMPANION_LIMIT),
   };
 }

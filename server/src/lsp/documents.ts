@@ -2,12 +2,14 @@ import type { TextDocument } from 'vscode-languageserver-textdocument';
 import type { Analysis, AnalysisSettings, FileLookup } from '../features/analysis';
 import { analyze } from '../features/analyze';
 import type { SyntaxIssue } from '../syntax/tree';
+import { createParseMemory, type ParseMemory } from '../syntax/yaml-blocks';
 import type { FileStore } from './files';
 
 /** What is kept of one open document: the newest analysis, and the newest one whose text had no syntax fault. */
 interface Kept {
   readonly analysis: Analysis;
   readonly good: Analysis | undefined;
+  readonly parseMemory: ParseMemory;
   /** Files that the analysis asked for, whether they were there or not. */
   readonly read: ReadonlySet<string>;
 }
@@ -47,10 +49,11 @@ export function createDocumentStore(files: FileStore, initial: AnalysisSettings)
       return files.lookup(file);
     };
     const own = settings.get(uri) ?? common;
-    const text = document.getText();
-    const analysis = analyze({ uri, version, text, languageId, settings: own, files: lookup, parseFile: files.parse });
+    const parseMemory = kept.get(uri)?.parseMemory ?? createParseMemory();
+    const input = { uri, version, text: document.getText(), languageId, settings: own };
+    const analysis = analyze({ ...input, files: lookup, parseFile: files.parse, parseMemory });
     const good = syntaxFault(analysis) === undefined ? analysis : kept.get(uri)?.good;
-    kept.set(uri, { analysis, good, read });
+    kept.set(uri, { analysis, good, read, parseMemory });
     stale.delete(uri);
     return analysis;
   };

@@ -4,9 +4,9 @@ import { resolveReferences } from './interpolate';
 import { parseJson } from './json';
 import { parseToml } from './toml';
 import type { ConfigLanguage, ConfigTree, SyntaxIssue } from './tree';
-import { parseYaml } from './yaml';
+import { createParseMemory, parseYamlWith } from './yaml-blocks';
 
-const PARSERS = { yaml: parseYaml, json: parseJson, toml: parseToml, arguments: parseShellText } as const;
+const PARSERS = { yaml: parseYamlWith, json: parseJson, toml: parseToml, arguments: parseShellText } as const;
 
 /** More faults than anyone reads, and few enough to keep. */
 const MAX_ISSUES = 1000;
@@ -16,14 +16,17 @@ function withoutMark(text: string, language: ConfigLanguage): string {
   return language !== 'yaml' && text.startsWith('\ufeff') ? ` ${text.slice(1)}` : text;
 }
 
-/** Parses a document into one positioned tree. Never throws: every fault is an issue with a place. */
-export function parseConfig(text: string, language: ConfigLanguage): ConfigTree {
+/**
+ * Parses a document into one positioned tree. Never throws: every fault is an issue with a place. A caller that parses one
+ * document again and again keeps a `memory` for it.
+ */
+export function parseConfig(text: string, language: ConfigLanguage, memory = createParseMemory()): ConfigTree {
   const empty: ConfigTree = { language, text, documents: [], comments: [], issues: [] };
   const refusal = refuseText(text, language);
   if (refusal !== undefined) return { ...empty, issues: [refusal] };
   return guardParser<ConfigTree>(
     () => {
-      const tree = PARSERS[language](withoutMark(text, language));
+      const tree = PARSERS[language](withoutMark(text, language), memory);
       const deep = tree.documents.map(refuseDepth).find((issue): issue is SyntaxIssue => issue !== undefined);
       if (deep !== undefined) return { ...empty, issues: [deep] };
       const documents = tree.documents.map((root) => resolveReferences(root, text));
