@@ -30,18 +30,18 @@ function hotCost(weight: number, copies: number): number {
 }
 
 /**
- * How much the cost of the layer changes when `expert` gets `by` (1 or -1) copies more on `node`. The cost is the sum over nodes of
- * load squared a GPU, least when nodes are even, and what too hot copies cost.
+ * What taking one copy of `expert` off `node` changes the cost of the layer by. The cost is the sum over nodes of load squared a GPU,
+ * least when nodes are even, and what too hot copies cost.
  */
-function costOf(s: Spread, expert: number, node: number, by: number): number {
+function costOfTaking(s: Spread, expert: number, node: number): number {
   const experts = s.weights.length;
   const weight = s.weights[expert] ?? 0;
   const before = s.counts[expert] ?? 1;
-  const after = before + by;
+  const after = before - 1;
   let change = hotCost(weight, after) - hotCost(weight, before);
   for (let other = 0; other < s.nodes; other += 1) {
     const copies = s.onNode[other * experts + expert] ?? 0;
-    const moved = (weight * (copies + (other === node ? by : 0))) / after - (weight * copies) / before;
+    const moved = (weight * (copies - (other === node ? 1 : 0))) / after - (weight * copies) / before;
     change += (moved * (2 * (s.nodeLoad[other] ?? 0) + moved)) / s.gpusPerNode;
   }
   return change;
@@ -62,42 +62,57 @@ function changeCopy(s: Spread, expert: number, node: number, by: number): void {
   s.room[node] = (s.room[node] ?? 0) - by;
 }
 
+/** A further copy: of what, where, and what it costs; no expert where none fits. */
+interface Copy {
+  readonly expert: number;
+  readonly node: number;
+  readonly cost: number;
+}
+
 /**
- * The expert whose copy on `node` costs least, with that cost; an expert that is on all its GPUs already is out. Among equals
- * the one with the least share: a further slot on a full node then holds next to nothing, which leaves swaps something to give away.
- * Where all loads are equal there is nothing to level, and the one with the greatest share, so that copies are spread evenly.
+ * The copy on one of `nodes` that costs least (the same cost as `costOfTaking`, with the part that nodes share taken out of the inner loop); an
+ * expert that is on all GPUs of a node already is out. Among equals the expert with the least share: a further slot on a full node then
+ * holds next to nothing, which leaves swaps something to give away. Where all loads are equal there is nothing to level, and the
+ * greatest share is taken, so that copies are spread evenly.
  */
-function bestOn(s: Spread, node: number): { readonly expert: number; readonly cost: number } {
+function cheapestCopy(s: Spread, nodes: readonly number[]): Copy {
   const experts = s.weights.length;
-  let best = -1;
-  let least = Infinity;
-  let share = 0;
   const sign = s.equalLoads ? 1 : -1;
+  let best: Copy = { expert: -1, node: nodes[0] ?? 0, cost: Infinity };
+  let share = 0;
   for (let expert = 0; expert < experts; expert += 1) {
-    if ((s.onNode[node * experts + expert] ?? 0) >= s.gpusPerNode) continue;
-    const cost = costOf(s, expert, node, 1);
-    const own = (sign * (s.weights[expert] ?? 0)) / (s.counts[expert] ?? 1);
-    if (cost > least - TIE && (cost > least + TIE || own <= share)) continue;
-    least = cost;
-    best = expert;
-    share = own;
+    const weight = s.weights[expert] ?? 0;
+    const count = s.counts[expert] ?? 1;
+    const given = weight / (count + 1);
+    const lost = given / count;
+    let along = 0;
+    let squares = 0;
+    for (let node = 0; node < s.nodes; node += 1) {
+      const copies = s.onNode[node * experts + expert] ?? 0;
+      along += copies * (s.nodeLoad[node] ?? 0);
+      squares += copies * copies;
+    }
+    const hot = hotCost(weight, count + 1) - hotCost(weight, count);
+    const own = (sign * weight) / count;
+    for (const node of nodes) {
+      const copies = s.onNode[node * experts + expert] ?? 0;
+      if (copies >= s.gpusPerNode) continue;
+      const level = 2 * (given * (s.nodeLoad[node] ?? 0) - lost * along);
+      const spread = lost * lost * squares - 2 * lost * given * copies + given * given;
+      const cost = hot + (level + spread) / s.gpusPerNode;
+      if (cost > best.cost - TIE && (cost > best.cost + TIE || own <= share)) continue;
+      best = { expert, node, cost };
+      share = own;
+    }
   }
-  return { expert: best, cost: least };
+  return best;
 }
 
 /** Gives one further copy where it costs least; where every expert is everywhere already, a duplicate of expert 0. */
 function giveOne(s: Spread): void {
-  let node = s.room.findIndex((room) => room > 0);
-  let best = { expert: -1, cost: Infinity };
-  for (let other = 0; other < s.nodes; other += 1) {
-    if ((s.room[other] ?? 0) <= 0) continue;
-    const found = bestOn(s, other);
-    if (found.cost < best.cost) {
-      best = found;
-      node = other;
-    }
-  }
-  changeCopy(s, Math.max(0, best.expert), node, 1);
+  const open = Array.from(s.room, (_, node) => node).filter((node) => (s.room[node] ?? 0) > 0);
+  const { expert, node } = cheapestCopy(s, open);
+  changeCopy(s, Math.max(0, expert), node, 1);
 }
 
 /** Takes each further copy back once and gives its slot to whatever costs least then; true when anything changed. */
@@ -108,9 +123,9 @@ function regive(s: Spread, home: Int32Array): boolean {
     for (let expert = 0; expert < experts; expert += 1) {
       const needed = home[expert] === node ? 1 : 0;
       if ((s.onNode[node * experts + expert] ?? 0) <= needed) continue;
-      const saved = costOf(s, expert, node, -1);
+      const saved = costOfTaking(s, expert, node);
       changeCopy(s, expert, node, -1);
-      const { expert: other, cost } = bestOn(s, node);
+      const { expert: other, cost } = cheapestCopy(s, [node]);
       const better = other >= 0 && saved + cost < -TIE;
       changeCopy(s, better ? other : expert, node, 1);
       changed ||= better;

@@ -101,7 +101,7 @@ export function dealOut(b: Board, items: ArrayLike<number>, share: Float64Array,
 
 /** Experts as often as they have copies, heaviest share first, lower expert first on ties. */
 export function copiesByShare(counts: Int32Array, share: Float64Array): number[] {
-  const experts = Array.from(counts, (_, expert) => expert);
+  const experts = Array.from(counts, (_, expert) => expert).filter((expert) => (counts[expert] ?? 0) > 0);
   experts.sort((x, y) => (share[y] ?? 0) - (share[x] ?? 0) || x - y);
   return experts.flatMap((expert) => new Array<number>(counts[expert] ?? 0).fill(expert));
 }
