@@ -94,10 +94,10 @@ interface Asked {
 function placeLoads({ sizes, policy, loads: file }: Asked): Placed | PlacementRefusal {
   if (file?.kind !== 'loads' || sizes.gpus === undefined)
     throw new UsageError('name a file, or give --loads with rows of loads and --gpus');
-  const { loads, firstLayer = 0 } = file;
+  const { loads, steps, firstLayer = 0 } = file;
   const experts = loads[0]?.length ?? 0;
   const shape = { layers: loads.length, experts, slots: experts, nodes: 1, groups: 1, ...sizes, gpus: sizes.gpus };
-  const placement = place(loads, shape, policy ?? 'eplb');
+  const placement = place(loads, shape, policy ?? 'eplb', steps === undefined ? {} : { profiles: steps });
   return isPlacementRefusal(placement) ? placement : { placement, loads, uniformLoads: false, rows: { firstLayer } };
 }
 
@@ -121,7 +121,10 @@ function placePlan(file: string, { sizes, policy, loads }: Asked, cwd: string): 
 
 function refuse(refusal: PlacementRefusal, asJson: boolean, { out, err }: Terminal): ExitCode {
   if (asJson) out(`${JSON.stringify({ refusal }, null, 2)}\n`);
-  else err(`shardlens place: ${refusal.message} [${refusal.rule}]\n`);
+  else {
+    const condition = refusal.condition === undefined ? '' : ` The condition: ${refusal.condition}.`;
+    err(`shardlens place: ${refusal.message}${condition} [${refusal.rule}]\n`);
+  }
   return EXIT.findings;
 }
 

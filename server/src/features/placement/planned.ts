@@ -80,6 +80,7 @@ export function plannedPlacement(
   const shape = placementShape(resolved, sizes);
   if (shape === undefined) return undefined;
   const stated = file?.kind === 'loads' ? rowsFor(file.loads, resolved) : undefined;
+  const profiles = file?.kind === 'loads' ? file.steps?.map((step) => rowsFor(step, resolved)) : undefined;
   const loads = stated ?? Array.from({ length: shape.layers }, () => new Float64Array(shape.experts).fill(1));
   const firstLayer = moeRows(resolved).first;
   const fixed =
@@ -92,6 +93,7 @@ export function plannedPlacement(
       loads,
       { ...shape, layers: loads.length },
       asked !== undefined && isPolicy(asked) ? asked : policyOf(resolved),
+      profiles === undefined ? {} : { profiles },
     );
   if (isPlacementRefusal(placement)) return placement;
   return {
