@@ -129,8 +129,19 @@ function parseDivided(text: string, known: Known): Block | undefined {
   };
 }
 
+/**
+ * A copy with characters of its own: a part of a string keeps the whole alive, and a block that outlives many versions of
+ * its document would keep one of them.
+ */
+function detached(text: string): string {
+  return ` ${text}`.slice(1);
+}
+
 function parseBlock(text: string, known: Known): Block | undefined {
-  return known(text) ?? (text.length > LARGE_BLOCK ? parseDivided(text, known) : undefined) ?? parseWhole(text);
+  const found = known(text);
+  if (found !== undefined) return found;
+  const own = detached(text);
+  return (own.length > LARGE_BLOCK ? parseDivided(own, known) : undefined) ?? parseWhole(own);
 }
 
 /** The blocks that begin at `starts`, by their text; undefined where one means nothing by itself or stands there twice. */
