@@ -9,7 +9,8 @@ run(path.join(root, 'node_modules/.bin/vsce'), [
   'package',
   '--no-dependencies',
   '--allow-missing-repository',
-  '--skip-license',
+  // There is no public repository yet that links of the README could be turned to.
+  '--no-rewrite-relative-links',
   '-o',
   file,
 ]);

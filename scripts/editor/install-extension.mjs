@@ -20,6 +20,9 @@ export function installExtension(vsix, extensionsDir) {
       extensionsDir,
       '--user-data-dir',
       path.join(extensionsDir, '.data'),
+      // Without one of its own it would write its settings into the home of whoever runs this.
+      '--config',
+      path.join(extensionsDir, '.data/config.yaml'),
     ],
     { env },
   );
