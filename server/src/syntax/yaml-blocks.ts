@@ -1,199 +1,259 @@
-import type { Comment, ConfigNode, ConfigTree, Entry, MapNode, Span, SyntaxIssue } from './tree';
 import { parseYaml } from './yaml';
+import type { Comment, ConfigNode, ConfigTree, Entry, Span, SyntaxIssue } from './tree';
+import { headOf, isSeparable, splitDocuments, splitLevel, type Level } from './yaml-split';
+import { findComments, isTemplate, maskTemplates } from './yaml-text';
 
 /**
- * What is remembered of the last parse of one document: its blocks by their text. A keystroke changes one block, so that
+ * What is remembered of the last parse of one document: its pieces by their text. A keystroke changes one piece, so that
  * the others need no parsing. Answers never depend on it, only the time they take.
  */
 export interface ParseMemory {
-  blocks: ReadonlyMap<string, Block>;
+  pieces: ReadonlyMap<string, Placed>;
 }
 
 export function createParseMemory(): ParseMemory {
-  return { blocks: new Map() };
+  return { pieces: new Map() };
 }
 
-/** One key of a block map with all that belongs to it, at its place in the document. */
-interface Block {
-  readonly start: number;
-  readonly entries: readonly Entry[];
-  readonly span: Span;
+/** What a run of whole lines says. */
+interface Piece {
+  readonly documents: readonly ConfigNode[];
   readonly comments: readonly Comment[];
   readonly issues: readonly SyntaxIssue[];
-  /** Blocks within a large one by their text, placed as that block's own text counts. */
-  readonly parts?: ReadonlyMap<string, Block>;
 }
 
-/** Shorter texts are parsed at once: there is nothing to save. */
-const LEAST_CHARACTERS = 1500;
-/** Blocks longer than this are divided further where their value is a block map. */
-const LARGE_BLOCK = 1000;
-
-/** Anchors, aliases, merge keys and templates reach over blocks; directives and lone carriage returns are rare enough. */
-const REACHING = /(?:^|[\s,[{(:])[&*][^\s,\]})]|<<|\{\{|\{%|^%|\r(?!\n)|^\uFEFF/m;
-const DOCUMENT_MARK = /^(?:---|\.\.\.)(?:[ \t\r]|$)/gm;
-const PROLOGUE = /^(?:[ \t]*(?:#[^\n]*)?\r?\n)*(?:---[ \t]*(?:#[^\n]*)?\r?\n)?(?:[ \t]*(?:#[^\n]*)?(?:\r?\n|$))*$/;
-
-/** A key as people write it, at exactly `indent` blanks; anything else at a line's start belongs to the block above. */
-function keyLines(indent: number): RegExp {
-  const key = `(?:[A-Za-z0-9_$][\\w.$/@-]*|"[^"\\\\\\n]*"|'[^'\\n]*')`;
-  return new RegExp(`^ {${indent}}${key}[ \\t]*:(?=[ \\t\\r]|$)`, 'gm');
+/** A piece with its places as they are when it begins at `base`. */
+interface Placed {
+  readonly base: number;
+  readonly piece: Piece;
 }
 
-/** Starts of the blocks of `text` at an indentation. */
-function blockStarts(text: string, indent: number): number[] {
-  return Array.from(text.matchAll(keyLines(indent)), ({ index }) => index);
+/** Entries are read together up to about this many characters, since every start of the parser costs as much as some lines. */
+const BATCH = 1024;
+/** Entries longer than this are taken apart themselves. */
+const LONG = 1536;
+/** Entries that may be joined to find the end of a flow collection whose lines begin like keys. */
+const MAX_JOINED = 32;
+
+interface Reading {
+  readonly text: string;
+  readonly masked: string;
+  readonly before: ReadonlyMap<string, Placed>;
+  readonly after: Map<string, Placed>;
 }
 
-function moveSpan({ start, end }: Span, by: number): Span {
+function shiftSpan({ start, end }: Span, by: number): Span {
   return { start: start + by, end: end + by };
 }
 
-function moveNode(node: ConfigNode, by: number): ConfigNode {
-  const place = {
-    span: moveSpan(node.span, by),
-    ...(node.definition === undefined ? {} : { definition: moveSpan(node.definition, by) }),
-  };
-  if (node.kind === 'scalar') return { ...node, ...place };
-  if (node.kind === 'list') return { ...node, ...place, items: node.items.map((item) => moveNode(item, by)) };
-  return { ...node, ...place, entries: node.entries.map((entry) => moveEntry(entry, by)) };
+function shiftNode(node: ConfigNode, by: number): ConfigNode {
+  const span = shiftSpan(node.span, by);
+  if (node.kind === 'scalar') return { ...node, span };
+  if (node.kind === 'list') return { ...node, span, items: node.items.map((item) => shiftNode(item, by)) };
+  const entries = node.entries.map(({ key, keySpan, value }) => ({
+    key,
+    keySpan: shiftSpan(keySpan, by),
+    value: shiftNode(value, by),
+  }));
+  return { ...node, span, entries };
 }
 
-function moveEntry({ key, keySpan, value }: Entry, by: number): Entry {
-  return { key, keySpan: moveSpan(keySpan, by), value: moveNode(value, by) };
-}
-
-function moveBlock(block: Block, start: number): Block {
-  const by = start - block.start;
-  if (by === 0) return block;
+function shiftPiece({ documents, comments, issues }: Piece, by: number): Piece {
+  const shifted = <T extends { readonly span: Span }>(one: T): T => ({ ...one, span: shiftSpan(one.span, by) });
   return {
-    ...block,
-    start,
-    entries: block.entries.map((entry) => moveEntry(entry, by)),
-    span: moveSpan(block.span, by),
-    comments: block.comments.map(({ text, span }) => ({ text, span: moveSpan(span, by) })),
-    issues: block.issues.map((issue) => ({ ...issue, span: moveSpan(issue.span, by) })),
-  };
-}
-
-/** Blocks of the parse before, those within others included: an edit within a block leaves the parts beside it as they were. */
-type Known = (text: string) => Block | undefined;
-
-function knownBlocks(memory: ParseMemory): Known {
-  const large = [...memory.blocks.values()].flatMap(({ parts }) => (parts === undefined ? [] : [parts]));
-  for (const parts of large) for (const block of parts.values()) if (block.parts !== undefined) large.push(block.parts);
-  return (text) => memory.blocks.get(text) ?? large.find((parts) => parts.has(text))?.get(text);
-}
-
-/** A fault stays within its block unless an open quote or bracket may reach into the next one. */
-function mayReachOut(text: string): boolean {
-  return /["'[{]/.test(text);
-}
-
-/** A block parsed by itself; undefined where only the whole document can tell what it means. */
-function parseWhole(text: string): Block | undefined {
-  const { documents, comments, issues } = parseYaml(text);
-  const [root] = documents;
-  if (documents.length !== 1 || root?.kind !== 'map') return undefined;
-  if (issues.length > 0 && mayReachOut(text)) return undefined;
-  return { start: 0, entries: root.entries, span: root.span, comments, issues };
-}
-
-const HEADER = /^ *[^\n]*?:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*( +)[^\s#-]/;
-
-/** A large block whose value is a block map, parsed a key at a time; undefined where it is none. */
-function parseDivided(text: string, known: Known): Block | undefined {
-  const inner = HEADER.exec(text)?.[1]?.length;
-  const [outer] = /^ */.exec(text) ?? [''];
-  if (inner === undefined || inner <= outer.length) return undefined;
-  const starts = blockStarts(text, inner);
-  const first = starts[0];
-  if (first === undefined || starts.length < 2) return undefined;
-  // A line between the two depths fits no map; what it means is for the whole block to tell.
-  if (new RegExp(`^ {0,${inner - 1}}[^\\s#]`, 'm').test(text.slice(first))) return undefined;
-  const head = parseWhole(text.slice(0, first));
-  const [entry] = head?.entries ?? [];
-  if (head === undefined || entry === undefined || head.entries.length !== 1) return undefined;
-  if (entry.value.kind !== 'scalar' || entry.value.raw !== '' || head.issues.length > 0) return undefined;
-  const parts = parseBlocks(text, starts, known);
-  const blocks = parts === undefined ? [] : [...parts.values()];
-  const map = mapOf(blocks);
-  if (parts === undefined || map === undefined) return undefined;
-  return {
-    start: 0,
-    parts,
-    entries: [{ ...entry, value: map }],
-    span: { start: head.span.start, end: map.span.end },
-    comments: [head, ...blocks].flatMap(({ comments }) => comments),
-    issues: blocks.flatMap(({ issues }) => issues),
+    documents: documents.map((root) => shiftNode(root, by)),
+    comments: comments.map(shifted),
+    issues: issues.map(shifted),
   };
 }
 
 /**
- * A copy with characters of its own: a part of a string keeps the whole alive, and a block that outlives many versions of
+ * A copy with characters of its own: a part of a string keeps the whole alive, and a piece that outlives many versions of
  * its document would keep one of them.
  */
 function detached(text: string): string {
   return ` ${text}`.slice(1);
 }
 
-function parseBlock(text: string, known: Known): Block | undefined {
-  const found = known(text);
-  if (found !== undefined) return found;
-  const own = detached(text);
-  return (own.length > LARGE_BLOCK ? parseDivided(own, known) : undefined) ?? parseWhole(own);
-}
-
-/** The blocks that begin at `starts`, by their text; undefined where one means nothing by itself or stands there twice. */
-function parseBlocks(text: string, starts: readonly number[], known: Known): Map<string, Block> | undefined {
-  const blocks = new Map<string, Block>();
-  for (const [at, start] of starts.entries()) {
-    const own = text.slice(start, starts[at + 1] ?? text.length);
-    const block = blocks.has(own) ? undefined : parseBlock(own, known);
-    if (block === undefined) return undefined;
-    blocks.set(own, moveBlock(block, start));
+/** Reads one piece, or remembers it; places count from the start of the document. */
+function readAt(reading: Reading, { start, end }: Span): Piece {
+  const text = reading.text.slice(start, end);
+  let key = text;
+  let found = reading.before.get(text) ?? reading.after.get(text);
+  if (found === undefined) {
+    key = detached(text);
+    const { documents, comments, issues } = parseYaml(key);
+    found = { base: 0, piece: { documents, comments, issues } };
   }
-  return blocks;
+  const piece = found.base === start ? found.piece : shiftPiece(found.piece, start - found.base);
+  reading.after.set(key, { base: start, piece });
+  return piece;
 }
 
-/** The map of consecutive blocks; undefined when a key repeats, which the parser of the whole reports. */
-function mapOf(blocks: readonly Block[]): MapNode | undefined {
-  const entries = blocks.flatMap((block) => block.entries);
-  if (new Set(entries.map(({ key }) => key)).size !== entries.length) return undefined;
-  const start = blocks[0]?.span.start ?? 0;
-  return { kind: 'map', span: { start, end: blocks.at(-1)?.span.end ?? start }, entries };
+function isClean({ issues }: Piece): boolean {
+  return issues.every(({ code }) => code === 'duplicate-key');
 }
 
-/** Only comments and the mark of the one document may stand before the first key. */
-function prologueComments(text: string): readonly Comment[] | undefined {
-  return PROLOGUE.test(text) ? parseYaml(text).comments : undefined;
+interface Batch {
+  readonly first: number;
+  /** Index after the last entry. */
+  readonly last: number;
 }
 
-/** The document as one map of blocks, or undefined where blocks cannot be told apart by their lines. */
-function parseByBlocks(text: string, memory: ParseMemory): ConfigTree | undefined {
-  if (text.length < LEAST_CHARACTERS || REACHING.test(text)) return undefined;
-  const starts = blockStarts(text, 0);
-  const first = starts[0];
-  if (first === undefined) return undefined;
-  for (const { index } of text.matchAll(DOCUMENT_MARK)) if (index > first) return undefined;
-  const head = prologueComments(text.slice(0, first));
-  const parts = head === undefined ? undefined : parseBlocks(text, starts, knownBlocks(memory));
-  const blocks = parts === undefined ? [] : [...parts.values()];
-  const map = mapOf(blocks);
-  if (head === undefined || parts === undefined || map === undefined) return undefined;
-  memory.blocks = parts;
+/** True for about one entry in eight, by its key. */
+function isLandmark(text: string, { start, end }: Span): boolean {
+  let hash = 0;
+  for (let at = start; at < end && text.charCodeAt(at) !== 58; at += 1)
+    hash = (hash * 31 + text.charCodeAt(at)) & 0xffff;
+  return hash % 8 === 0;
+}
+
+/**
+ * Short entries that are read together, long ones alone. Where a batch begins hangs on keys more than on lengths,
+ * so that an edit changes the batch it stands in and seldom those below.
+ */
+function batchesOf(text: string, items: readonly Span[]): Batch[] {
+  const result: Batch[] = [];
+  let first = 0;
+  let length = 0;
+  const close = (last: number): void => {
+    if (last > first) result.push({ first, last });
+    first = last;
+    length = 0;
+  };
+  for (const [index, item] of items.entries()) {
+    const own = item.end - item.start;
+    if (own > LONG || length > BATCH || isLandmark(text, item)) close(index);
+    length += own;
+    if (own > LONG) close(index + 1);
+  }
+  close(items.length);
+  return result;
+}
+
+function isUnclosed(text: string): boolean {
+  return (text.match(/[[{]/g)?.length ?? 0) > (text.match(/[\]}]/g)?.length ?? 0);
+}
+
+/** An entry with an open bracket, joined with those below where that closes it: lines of a flow collection may begin like keys. */
+function readJoined(
+  reading: Reading,
+  items: readonly Span[],
+  index: number,
+): { readonly piece: Piece; readonly next: number } | undefined {
+  const { start, end } = items[index] ?? { start: 0, end: 0 };
+  if (!isUnclosed(reading.text.slice(start, end))) return undefined;
+  for (let count = 2; count <= Math.min(MAX_JOINED, items.length - index); count *= 2) {
+    const piece = readAt(reading, { start, end: items[index + count - 1]?.end ?? end });
+    if (isClean(piece)) return { piece, next: index + count };
+  }
+  return undefined;
+}
+
+/** Entries one by one, so that a fault costs its own entry only. Gives back the index after the last one read. */
+function readSingly(reading: Reading, items: readonly Span[], { first, last }: Batch, pieces: Piece[]): number {
+  let index = first;
+  while (index < last) {
+    const item = items[index];
+    if (item === undefined) break;
+    const piece = readItem(reading, item);
+    const joined = isClean(piece) ? undefined : readJoined(reading, items, index);
+    pieces.push(joined?.piece ?? piece);
+    index = joined?.next ?? index + 1;
+  }
+  return index;
+}
+
+/** One entry; a long one whose key stands alone on its line is taken apart. */
+function readItem(reading: Reading, item: Span): Piece {
+  const head = item.end - item.start > LONG ? headOf(reading.masked, item) : undefined;
+  const level = head === undefined ? undefined : splitLevel(reading.masked, head.body, head.indent);
+  if (head === undefined || level === undefined) return readAt(reading, item);
+  const key = readAt(reading, { start: item.start, end: head.body.start });
+  const body = readLevel(reading, level);
+  const [owner] = key.documents;
+  const [value] = body.documents;
+  const entry = owner?.kind === 'map' ? owner.entries[0] : undefined;
+  if (owner === undefined || entry === undefined || value === undefined || !isClean(key)) return readAt(reading, item);
+  const span = { start: owner.span.start, end: value.span.end };
   return {
-    language: 'yaml',
-    text,
-    documents: [map],
-    comments: [...head, ...blocks.flatMap(({ comments }) => comments)],
-    issues: blocks.flatMap(({ issues }) => issues),
+    documents: [{ kind: 'map', span, entries: [{ ...entry, value }] }],
+    comments: [...key.comments, ...body.comments],
+    issues: body.issues,
   };
 }
 
-/** Parses YAML block by block where that gives the same tree, and as a whole everywhere else. */
+function joinEntries(roots: readonly ConfigNode[], issues: SyntaxIssue[]): Entry[] {
+  const entries = new Map<string, Entry>();
+  for (const root of roots) {
+    for (const entry of root.kind === 'map' ? root.entries : []) {
+      if (entries.delete(entry.key)) {
+        const message = `The key ${entry.key} stands twice in this map; the last one counts.`;
+        issues.push({ code: 'duplicate-key', message, span: entry.keySpan });
+      }
+      entries.set(entry.key, entry);
+    }
+  }
+  return [...entries.values()];
+}
+
+/** The collection of one level, put together from its pieces. */
+function readLevel(reading: Reading, { kind, items }: Level): Piece {
+  const pieces: Piece[] = [];
+  let index = 0;
+  for (const { first, last } of batchesOf(reading.text, items)) {
+    const whole = { start: items[first]?.start ?? 0, end: items[last - 1]?.end ?? 0 };
+    const piece = index > first || last - first === 1 ? undefined : readAt(reading, whole);
+    if (piece !== undefined && isClean(piece)) {
+      pieces.push(piece);
+      index = last;
+    } else if (index < last) index = readSingly(reading, items, { first: index, last }, pieces);
+  }
+  const issues = pieces.flatMap((piece) => piece.issues);
+  const comments = pieces.flatMap((piece) => piece.comments);
+  const roots = pieces.flatMap(({ documents }) => documents.slice(0, 1)).filter((root) => root.kind === kind);
+  const [top] = roots;
+  if (top === undefined) return { documents: [], comments, issues };
+  const span = { start: top.span.start, end: roots.at(-1)?.span.end ?? top.span.end };
+  const listed = roots.flatMap((root) => (root.kind === 'list' ? root.items : []));
+  const root: ConfigNode =
+    kind === 'map' ? { kind, span, entries: joinEntries(roots, issues) } : { kind, span, items: listed };
+  return { documents: [root], comments, issues };
+}
+
+function commentsIn(text: string, { start, end }: Span): Comment[] {
+  return findComments(text.slice(start, end), []).map(({ text: own, span }) => ({
+    text: own,
+    span: shiftSpan(span, start),
+  }));
+}
+
+function readDocuments(reading: Reading): Piece {
+  const { text, masked } = reading;
+  const spans = isSeparable(masked) ? splitDocuments(masked) : undefined;
+  if (spans === undefined) return parseYaml(text);
+  const pieces = spans.map((span) => {
+    const level = splitLevel(masked, span, -1);
+    return level === undefined ? readAt(reading, span) : readLevel(reading, level);
+  });
+  // Between documents there are only their marks and comments.
+  const gaps = spans.map(({ start }, index) => commentsIn(text, { start: spans[index - 1]?.end ?? 0, end: start }));
+  return {
+    documents: pieces.flatMap(({ documents }) => documents),
+    comments: pieces.flatMap(({ comments }, index) => [...(gaps[index] ?? []), ...comments]),
+    issues: pieces.flatMap(({ issues }) => issues),
+  };
+}
+
+/**
+ * Parses YAML as `parseYaml` does, entry by entry where nothing ties entries together. The parser costs some 25 microseconds a
+ * line, so that only what changed since the text before is parsed again; a fault costs its own entry only.
+ */
 export function parseYamlWith(text: string, memory: ParseMemory): ConfigTree {
-  const tree = parseByBlocks(text, memory);
-  if (tree !== undefined) return tree;
-  return parseYaml(text);
+  const reading: Reading = { text, masked: maskTemplates(text), before: memory.pieces, after: new Map() };
+  const { documents, comments, issues } = readDocuments(reading);
+  memory.pieces = reading.after;
+  // The branches of a template repeat keys that are never there together.
+  const kept = isTemplate(text) ? issues.filter(({ code }) => code !== 'duplicate-key') : issues;
+  return { language: 'yaml', text, documents, comments, issues: kept };
 }

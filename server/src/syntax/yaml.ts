@@ -100,6 +100,12 @@ function mergedEntries(value: ConfigNode, state: Conversion): Entry[] {
   });
 }
 
+/** Block collections have no closing sign: they end where the last thing in them does, not at the lines and comments below. */
+function blockSpan({ start, end }: Span, ends: readonly number[]): Span {
+  const last = ends.reduce((a, b) => Math.max(a, b), 0);
+  return { start, end: last > start ? last : end };
+}
+
 /** Keys are kept as written: `on:` and `8:` are the names that a reader sees, whatever type Python gives them. */
 function keyText(key: Node | null, state: Conversion): string {
   if (isScalar(key)) return String(key.value ?? '');
@@ -131,8 +137,9 @@ function convertMap(node: YAMLMap, state: Conversion, at: Span): MapNode {
     }
     own.set(key, { key, keySpan, value });
   }
+  const ends = [...own.values(), ...merged.flat()].map(({ keySpan, value }) => Math.max(keySpan.end, value.span.end));
   for (const entry of merged.flat()) if (!own.has(entry.key)) own.set(entry.key, entry);
-  return { kind: 'map', span, entries: [...own.values()] };
+  return { kind: 'map', span: node.flow === true ? span : blockSpan(span, ends), entries: [...own.values()] };
 }
 
 function convert(node: Node | null, state: Conversion, at: Span): ConfigNode {
@@ -151,7 +158,9 @@ function convertNode(node: Node | null, state: Conversion, at: Span): ConfigNode
   if (isSeq(node)) {
     const span = spanOf(node, at);
     const end = { start: span.end, end: span.end };
-    return { kind: 'list', span, items: (node.items as (Node | null)[]).map((item) => convert(item, state, end)) };
+    const items = (node.items as (Node | null)[]).map((item) => convert(item, state, end));
+    const ends = items.map((item) => item.span.end);
+    return { kind: 'list', span: node.flow === true ? span : blockSpan(span, ends), items };
   }
   return isScalar(node) ? convertScalar(node, state, at) : scalar(null, '', at);
 }
