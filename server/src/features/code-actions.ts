@@ -1,14 +1,21 @@
-import { CodeActionKind, type CodeAction, type Diagnostic, type Range, type TextEdit } from 'vscode-languageserver-types';
+import {
+  CodeActionKind,
+  type CodeAction,
+  type Diagnostic,
+  type Range,
+  type TextEdit,
+} from 'vscode-languageserver-types';
 import type { Finding, Fix } from '../plan/finding';
 import type { Analysis } from './analysis';
 import { rangeOfPlace } from './diagnostics';
 
 function overlaps(a: Range, b: Range): boolean {
-  const before = (x: Range, y: Range): boolean => x.end.line < y.start.line || (x.end.line === y.start.line && x.end.character < y.start.character);
+  const before = (x: Range, y: Range): boolean =>
+    x.end.line < y.start.line || (x.end.line === y.start.line && x.end.character < y.start.character);
   return !before(a, b) && !before(b, a);
 }
 
-function toAction(analysis: Analysis, finding: Finding, fix: Fix, diagnostic: Diagnostic | undefined): CodeAction {
+function toAction(analysis: Analysis, fix: Fix, diagnostic: Diagnostic | undefined): CodeAction {
   const changes: Record<string, TextEdit[]> = {};
   for (const edit of fix.edits) {
     const uri = edit.at.uri ?? analysis.uri;
@@ -44,7 +51,7 @@ export function codeActions(analysis: Analysis, range: Range, reported: readonly
     const place = rangeOfPlace(analysis, finding.at);
     if (!overlaps(place, range)) continue;
     const diagnostic = reported.find(({ code, range: at }) => code === finding.rule && overlaps(at, place));
-    actions.push(...(finding.fixes ?? []).map((fix) => toAction(analysis, finding, fix, diagnostic)));
+    actions.push(...(finding.fixes ?? []).map((fix) => toAction(analysis, fix, diagnostic)));
     const ignore = diagnostic === undefined ? undefined : ignoreAction(analysis, finding, diagnostic);
     if (ignore !== undefined) ignores.push(ignore);
   }

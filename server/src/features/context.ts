@@ -28,7 +28,9 @@ export function findWorkspaceDirective(uri: string, read: ReadUri): Directive {
     const companion = read(file);
     const below = pathBelow(folder, uri);
     if (companion === undefined || below === undefined) continue;
-    return workspaceDirective(companion.tree.documents[0], companion.uri, (glob) => picomatch.isMatch(below, glob, { dot: true }));
+    return workspaceDirective(companion.tree.documents[0], companion.uri, (glob) =>
+      picomatch.isMatch(below, glob, { dot: true }),
+    );
   }
   return { ignore: [] };
 }
@@ -39,12 +41,27 @@ interface ModelParts {
 }
 
 /** Rewrites provenance of borrowed values: they come from a companion, at its place when it is a file. */
-function borrowed<T>(section: Planned<T>, origin: Origin, note: string, at?: (own: Place | undefined) => Place | undefined): Planned<T> {
+function borrowed<T>(
+  section: Planned<T>,
+  origin: Origin,
+  note: string,
+  at?: (own: Place | undefined) => Place | undefined,
+): Planned<T> {
   const entries = Object.entries(section as Record<string, Sourced<unknown> | undefined>).flatMap(([key, value]) => {
     if (value === undefined) return [];
     const place = at?.(value.at);
     const { at: _own, ...rest } = value;
-    return [[key, { ...rest, origin: value.origin === 'file' ? origin : value.origin, note: value.note ?? note, ...(place === undefined ? {} : { at: place }) }]];
+    return [
+      [
+        key,
+        {
+          ...rest,
+          origin: value.origin === 'file' ? origin : value.origin,
+          note: value.note ?? note,
+          ...(place === undefined ? {} : { at: place }),
+        },
+      ],
+    ];
   });
   return Object.fromEntries(entries) as Planned<T>;
 }
@@ -54,8 +71,12 @@ function fromCompanion(companion: Companion): ModelParts | undefined {
   if (root?.kind !== 'map') return undefined;
   const found = modelFromConfig(root);
   if (missingModelFields(found.model).length > 0) return undefined;
-  const at = (own: Place | undefined): Place | undefined => (own === undefined ? undefined : { ...own, uri: companion.uri });
-  return { model: borrowed(found.model, 'companion', 'config.json', at), quantization: borrowed(found.quantization, 'companion', 'config.json', at) };
+  const at = (own: Place | undefined): Place | undefined =>
+    own === undefined ? undefined : { ...own, uri: companion.uri };
+  return {
+    model: borrowed(found.model, 'companion', 'config.json', at),
+    quantization: borrowed(found.quantization, 'companion', 'config.json', at),
+  };
 }
 
 /** A model by what a person wrote: a path to a config.json or its folder, or the name of a preset. */
@@ -73,7 +94,10 @@ function modelBy(name: string, surroundings: Surroundings): ModelParts | undefin
   }
   const preset = findModel(name);
   if (preset === undefined) return undefined;
-  return { model: borrowed(preset.model, 'companion', `preset ${preset.name}`), quantization: borrowed(preset.quantization, 'companion', `preset ${preset.name}`) };
+  return {
+    model: borrowed(preset.model, 'companion', `preset ${preset.name}`),
+    quantization: borrowed(preset.quantization, 'companion', `preset ${preset.name}`),
+  };
 }
 
 function siblingModel(plan: Plan, reading: DialectReading, surroundings: Surroundings): ModelParts | undefined {
@@ -93,14 +117,25 @@ function siblingModel(plan: Plan, reading: DialectReading, surroundings: Surroun
 }
 
 /** Completes the model of a plan: the file first, then comment, workspace file, settings, and a config.json beside it. */
-function withModel(plan: Plan, reading: DialectReading, directives: readonly Directive[], surroundings: Surroundings): Plan {
+function withModel(
+  plan: Plan,
+  reading: DialectReading,
+  directives: readonly Directive[],
+  surroundings: Surroundings,
+): Plan {
   if (missingModelFields(plan.model).length === 0) return plan;
   const own = plan.model.name?.value;
-  const named = [own, ...directives.map(({ model }) => model?.value)].filter((name): name is string => name !== undefined);
+  const named = [own, ...directives.map(({ model }) => model?.value)].filter(
+    (name): name is string => name !== undefined,
+  );
   const stated = named.map((name) => modelBy(name, surroundings)).find((found) => found !== undefined);
   const parts = stated ?? siblingModel(plan, reading, surroundings);
   if (parts === undefined) return plan;
-  return { ...plan, model: { ...parts.model, ...plan.model, ...nameOf(parts, plan) }, quantization: { ...parts.quantization, ...plan.quantization } };
+  return {
+    ...plan,
+    model: { ...parts.model, ...plan.model, ...nameOf(parts, plan) },
+    quantization: { ...parts.quantization, ...plan.quantization },
+  };
 }
 
 /** The preset's name reads better than a path, but the place of the file's own name must stay. */
@@ -113,28 +148,40 @@ function nameOf(parts: ModelParts, plan: Plan): Pick<Planned<ModelSpec>, 'name'>
 
 const DEFAULT_GPU = 'H100';
 
-function pick<K extends 'gpu' | 'nodes' | 'gpus' | 'gpusPerNode'>(directives: readonly Directive[], key: K): Directive[K] {
-  return directives.map((directive) => directive[key]).find((value) => value !== undefined);
+/** The first value that any directive states, nearest directive first. */
+function first<T>(directives: readonly Directive[], value: (directive: Directive) => T | undefined): T | undefined {
+  return directives.map(value).find((found) => found !== undefined);
 }
 
 /** Completes the cluster: the GPU named by file, comment, workspace or settings; else one that is marked as assumed. */
 function withCluster(plan: Plan, directives: readonly Directive[]): Plan {
-  const gpu: Sourced<string> = plan.cluster.gpu ?? pick(directives, 'gpu') ?? { value: DEFAULT_GPU, origin: 'assumed', note: 'no file names a GPU' };
-  const preset = findGpu(gpu.value);
-  const counts = { nodes: pick(directives, 'nodes'), gpus: pick(directives, 'gpus'), gpusPerNode: pick(directives, 'gpusPerNode') };
-  const known = Object.fromEntries(Object.entries(counts).filter(([, value]) => value !== undefined)) as Planned<ClusterSpec>;
-  const origin = gpu.origin === 'assumed' ? 'assumed' : 'companion';
+  const named: Sourced<string> = plan.cluster.gpu ??
+    first(directives, ({ gpu }) => gpu) ?? { value: DEFAULT_GPU, origin: 'assumed', note: 'no file names a GPU' };
+  const preset = findGpu(named.value);
+  const counts = {
+    nodes: first(directives, ({ nodes }) => nodes),
+    gpus: first(directives, ({ gpus }) => gpus),
+    gpusPerNode: first(directives, ({ gpusPerNode }) => gpusPerNode),
+  };
+  const known = Object.fromEntries(
+    Object.entries(counts).filter(([, value]) => value !== undefined),
+  ) as Planned<ClusterSpec>;
+  const origin = named.origin === 'assumed' ? 'assumed' : 'companion';
   const fields = preset === undefined ? {} : borrowed<ClusterSpec>(preset.cluster, origin, `preset ${preset.name}`);
   // A GPU that no preset knows keeps its name, so that the status item can say what is missing.
-  const named = preset === undefined ? gpu : { ...gpu, value: preset.name };
-  return { ...plan, cluster: { ...fields, ...known, ...plan.cluster, gpu: named } };
+  const gpu = preset === undefined ? named : { ...named, value: preset.name };
+  return { ...plan, cluster: { ...fields, ...known, ...plan.cluster, gpu } };
 }
 
 /**
  * The plan with model and cluster filled from everything that may say them, nearest first:
  * the file, a `# shardlens:` comment, the workspace's `.shardlens.yaml`, settings, a config.json beside the file, the default.
  */
-export function completePlan(reading: DialectReading, directives: readonly Directive[], surroundings: Surroundings): Plan {
+export function completePlan(
+  reading: DialectReading,
+  directives: readonly Directive[],
+  surroundings: Surroundings,
+): Plan {
   const withShape = withModel(reading.plan, reading, directives, surroundings);
   return reading.plan.task === 'model' ? withShape : withCluster(withShape, directives);
 }

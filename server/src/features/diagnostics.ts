@@ -25,7 +25,10 @@ function firstLine(analysis: Analysis): Range {
 }
 
 function toDiagnostic(analysis: Analysis, finding: Finding): Diagnostic {
-  const source = finding.source === undefined ? '' : ` (${finding.source.framework}: ${finding.source.function ?? finding.source.file})`;
+  const source =
+    finding.source === undefined
+      ? ''
+      : ` (${finding.source.framework}: ${finding.source.function ?? finding.source.file})`;
   return {
     range: finding.at === undefined ? firstLine(analysis) : rangeOfPlace(analysis, finding.at),
     severity: SEVERITY[finding.severity],
@@ -50,6 +53,10 @@ export function diagnostics(analysis: Analysis): Diagnostic[] {
   const own = analysis.findings.filter(({ rule }) => !(rule === 'syntax' && analysis.tree.language === 'json'));
   const shown = own.slice(0, LIMIT).map((finding) => toDiagnostic(analysis, finding));
   if (own.length <= LIMIT) return shown;
-  const rest: Finding = { rule: 'more-findings', severity: 'information', message: `${own.length - LIMIT} more findings are not shown.` };
+  const rest: Finding = {
+    rule: 'more-findings',
+    severity: 'information',
+    message: `${own.length - LIMIT} more findings are not shown.`,
+  };
   return [...shown, toDiagnostic(analysis, rest)];
 }

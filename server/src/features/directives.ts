@@ -14,7 +14,14 @@ export interface Directive {
 }
 
 const NAMES: Readonly<Record<string, 'model' | 'gpu' | 'nodes' | 'gpus' | 'gpusPerNode' | 'dialect'>> = {
-  model: 'model', gpu: 'gpu', nodes: 'nodes', gpus: 'gpus', gpus_per_node: 'gpusPerNode', gpusPerNode: 'gpusPerNode', 'gpus-per-node': 'gpusPerNode', dialect: 'dialect',
+  model: 'model',
+  gpu: 'gpu',
+  nodes: 'nodes',
+  gpus: 'gpus',
+  gpus_per_node: 'gpusPerNode',
+  gpusPerNode: 'gpusPerNode',
+  'gpus-per-node': 'gpusPerNode',
+  dialect: 'dialect',
 };
 
 const COMMENT = /^shardlens:\s*(.*)$/;
@@ -25,9 +32,7 @@ function numberOf(text: string): number | undefined {
   return Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }
 
-interface Draft {
-  -readonly [K in keyof Omit<Directive, 'ignore'>]: Directive[K];
-}
+type Draft = { -readonly [K in keyof Omit<Directive, 'ignore'>]: Directive[K] };
 
 function assign(draft: Draft, key: string, text: string, source: Omit<Sourced<string>, 'value'>): void {
   const name = NAMES[key];
@@ -54,7 +59,12 @@ function readComment(comment: Comment, text: string, draft: Draft, ignore: strin
     const raw = match[2] ?? '';
     const start = offset + match.index + match[0].length - raw.length;
     const at = { span: { start, end: start + raw.length } };
-    assign(draft, match[1] ?? '', raw.replaceAll('"', ''), { origin: 'file', at, label: match[1] ?? '', note: 'the shardlens comment' });
+    assign(draft, match[1] ?? '', raw.replaceAll('"', ''), {
+      origin: 'file',
+      at,
+      label: match[1] ?? '',
+      note: 'the shardlens comment',
+    });
   }
 }
 
@@ -72,7 +82,11 @@ export function directiveSpan(tree: ConfigTree): Span | undefined {
 }
 
 /** Directive of the workspace file for one document: the last matching glob wins a key, as in `.gitignore`. */
-export function workspaceDirective(root: ConfigNode | undefined, uri: string, matches: (glob: string) => boolean): Directive {
+export function workspaceDirective(
+  root: ConfigNode | undefined,
+  uri: string,
+  matches: (glob: string) => boolean,
+): Directive {
   const draft: Draft = {};
   const ignore: string[] = [];
   if (root?.kind !== 'map') return { ignore };
@@ -84,14 +98,25 @@ export function workspaceDirective(root: ConfigNode | undefined, uri: string, ma
       }
       if (field.value.kind !== 'scalar' || field.value.unresolved || field.value.value === null) continue;
       const at = { uri, span: field.value.span, keySpan: field.keySpan };
-      assign(draft, field.key, String(field.value.value), { origin: 'companion', at, label: field.key, note: '.shardlens.yaml' });
+      assign(draft, field.key, String(field.value.value), {
+        origin: 'companion',
+        at,
+        label: field.key,
+        note: '.shardlens.yaml',
+      });
     }
   }
   return { ...draft, ignore };
 }
 
 /** Directive made of settings. */
-export function settingsDirective(settings: { readonly model?: string; readonly gpu?: string; readonly nodes?: number; readonly gpus?: number; readonly dialect?: string }): Directive {
+export function settingsDirective(settings: {
+  readonly model?: string;
+  readonly gpu?: string;
+  readonly nodes?: number;
+  readonly gpus?: number;
+  readonly dialect?: string;
+}): Directive {
   const sourced = <T>(value: T | undefined, label: string): Sourced<T> | undefined =>
     value === undefined || value === '' ? undefined : { value, origin: 'companion', label, note: 'settings' };
   const fields = {
@@ -101,6 +126,9 @@ export function settingsDirective(settings: { readonly model?: string; readonly 
     gpus: sourced(settings.gpus, 'shardlens.gpus'),
     dialect: settings.dialect === '' ? undefined : settings.dialect,
   };
-  const known = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Omit<Directive, 'ignore'>;
+  const known = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Omit<
+    Directive,
+    'ignore'
+  >;
   return { ...known, ignore: [] };
 }

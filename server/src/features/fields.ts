@@ -3,21 +3,48 @@ import type { Place, Plan, Sourced } from '../plan/plan';
 import type { Analysis } from './analysis';
 import { rangeOfPlace } from './diagnostics';
 
+/** Sections of a plan whose values carry provenance. */
+const SECTIONS = [
+  'model',
+  'quantization',
+  'cluster',
+  'layout',
+  'precision',
+  'optimizer',
+  'recompute',
+  'batch',
+  'pipeline',
+  'serving',
+  'experts',
+] as const;
+
+type Section = (typeof SECTIONS)[number];
+type Values = Readonly<Record<string, Sourced<unknown> | undefined>>;
+
+function isSection(name: string): name is Section {
+  return (SECTIONS as readonly string[]).includes(name);
+}
+
 /** One value of the plan by its dotted name, such as `layout.tensor`. */
 export function planField(plan: Plan, field: string): Sourced<unknown> | undefined {
-  const [section, key] = field.split('.');
-  if (section === undefined || key === undefined) return undefined;
-  const values = (plan as unknown as Readonly<Record<string, unknown>>)[section];
-  if (typeof values !== 'object' || values === null) return undefined;
-  return (values as Readonly<Record<string, Sourced<unknown> | undefined>>)[key];
+  const [section = '', key = ''] = field.split('.');
+  return isSection(section) ? (plan[section] as Values)[key] : undefined;
+}
+
+/** One value that stands in a document. */
+export interface PlacedField {
+  readonly field: string;
+  readonly value: Sourced<unknown>;
+  readonly at: Place;
 }
 
 /** All plan values that stand in this document, with their dotted names. */
-export function fieldsInDocument(plan: Plan): { readonly field: string; readonly value: Sourced<unknown>; readonly at: Place }[] {
-  const sections = ['model', 'quantization', 'cluster', 'layout', 'precision', 'optimizer', 'recompute', 'batch', 'pipeline', 'serving', 'experts'] as const;
-  return sections.flatMap((section) =>
-    Object.entries(plan[section] as Readonly<Record<string, Sourced<unknown> | undefined>>).flatMap(([key, value]) =>
-      value?.at !== undefined && value.at.uri === undefined ? [{ field: `${section}.${key}`, value, at: value.at }] : [],
+export function fieldsInDocument(plan: Plan): PlacedField[] {
+  return SECTIONS.flatMap((section) =>
+    Object.entries(plan[section] as Values).flatMap(([key, value]) =>
+      value?.at !== undefined && value.at.uri === undefined
+        ? [{ field: `${section}.${key}`, value, at: value.at }]
+        : [],
     ),
   );
 }

@@ -50,3 +50,11 @@ export function seconds(value: number): string {
 export function plural(value: number, noun: string): string {
   return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
 }
+
+/** `stage 3`, `stages 1 and 14`, `stages 0, 4, 8 … 28`: what a rank holds, short enough for a line. */
+export function stageList(stages: readonly number[]): string {
+  if (stages.length === 1) return `stage ${String(stages[0])}`;
+  if (stages.length === 2) return `stages ${stages.join(' and ')}`;
+  if (stages.length <= 4) return `stages ${stages.join(', ')}`;
+  return `stages ${stages.slice(0, 3).join(', ')} … ${String(stages.at(-1))}`;
+}

@@ -40,7 +40,7 @@ export function fileNameOf(uri: string): string {
 }
 
 /** The parser for a document: by language id where the editor knows it, else by the name. */
-export function languageOf(uri: string, languageId?: string): ConfigLanguage {
+export function languageOf(uri: string, languageId?: string): Exclude<ConfigLanguage, 'arguments'> {
   const name = fileNameOf(uri).toLowerCase();
   if (languageId === 'toml' || name.endsWith('.toml')) return 'toml';
   if (languageId === 'json' || languageId === 'jsonc' || /\.jsonc?$/.test(name)) return 'json';

@@ -1,0 +1,44 @@
+import type { CodeLens, Command } from 'vscode-languageserver-types';
+import type { Analysis } from './analysis';
+import { gpuIsAssumed, memoryAnswer, modelAnswer, pipelineAnswer } from './answers';
+import { fieldsInDocument } from './fields';
+import { count } from './format';
+
+/** Line of the parallel section: the first place where a degree stands, else the first value that we read, else the top. */
+function lensLine(analysis: Analysis): number {
+  if (analysis.resolved === undefined) return 0;
+  const fields = fieldsInDocument(analysis.resolved.plan);
+  const degrees = fields.filter(({ field }) => field.startsWith('layout.'));
+  const places = (degrees.length > 0 ? degrees : fields).map(({ at }) => (at.keySpan ?? at.span).start);
+  return places.length === 0 ? 0 : analysis.lines.positionAt(Math.min(...places)).line;
+}
+
+function expertTitle(analysis: Analysis): string | undefined {
+  const { model, layout, experts } = analysis.resolved ?? {};
+  if (model?.experts === undefined || layout === undefined || experts === undefined || layout.expert <= 1)
+    return undefined;
+  const slots = model.experts + experts.redundant;
+  return `EP ${count(layout.expert)}: ${count(Math.ceil(slots / layout.expert))} expert slots a rank`;
+}
+
+/** One line of lenses above the parallel section, each opening its panel. Their number depends on the kind of file, not on its values, so that nothing jumps while typing. */
+export function codeLenses(analysis: Analysis): CodeLens[] {
+  const { resolved } = analysis;
+  if (resolved === undefined) return [];
+  const line = lensLine(analysis);
+  const range = { start: { line, character: 0 }, end: { line, character: 0 } };
+  const lens = (title: string, command: string): CodeLens => {
+    const target: Command = { title, command, arguments: [analysis.uri] };
+    return { range, command: target };
+  };
+  const memory = resolved.plan.task === 'model' ? modelAnswer(resolved) : memoryAnswer(analysis);
+  const guess = resolved.plan.task !== 'model' && gpuIsAssumed(resolved) ? ' (GPU assumed)' : '';
+  const lenses = [
+    lens(memory === undefined ? 'Memory: model or layout not known yet' : `${memory}${guess}`, 'shardlens.openMemory'),
+  ];
+  const pipeline = resolved.plan.task === 'training' ? pipelineAnswer(resolved) : undefined;
+  if (pipeline !== undefined) lenses.push(lens(pipeline, 'shardlens.openTimeline'));
+  const experts = expertTitle(analysis);
+  if (experts !== undefined) lenses.push(lens(experts, 'shardlens.openPlacement'));
+  return lenses;
+}

@@ -1,0 +1,107 @@
+import type { Finding } from '../plan/finding';
+import type { Analysis } from './analysis';
+import { parameterTotals } from './estimates';
+
+/** One rank class of `shardlens estimate --format json`; bytes everywhere. */
+export interface EstimateClass {
+  readonly ranks: string;
+  readonly example: number;
+  readonly coordinates: {
+    readonly pp: number;
+    readonly tp: number;
+    readonly ep: number;
+    readonly dp: number;
+    readonly cp: number;
+  };
+  readonly weights: number;
+  readonly gradients: number;
+  readonly optimizer: number;
+  readonly activations: number;
+  readonly kvCache: number;
+  readonly buffers: number;
+  readonly workspace: number;
+  readonly allocated: number;
+  readonly reserved: number;
+  readonly total: number;
+  readonly capacity: number | null;
+  readonly fits: boolean | null;
+}
+
+/** The `estimate` document of the command line (a stable interface). */
+export interface EstimateAnswer {
+  readonly dialect: string;
+  readonly model: { readonly name: string; readonly parameters: number; readonly activeParameters: number };
+  readonly gpu: { readonly name: string; readonly memoryBytes: number } | null;
+  readonly worldSize: number;
+  readonly assumptions: readonly {
+    readonly field: string;
+    readonly value: string | number | boolean;
+    readonly origin: string;
+  }[];
+  readonly checkpoint: {
+    readonly elements: number;
+    readonly bytes: number;
+    readonly elementsByDtype: Readonly<Record<string, number>>;
+  };
+  readonly memory: {
+    readonly rankClasses: readonly EstimateClass[];
+    readonly peak: { readonly rank: number; readonly bytes: number };
+  };
+  readonly kvCache?: { readonly bytesPerToken: number; readonly tokens?: number; readonly maxConcurrency?: number };
+  readonly findings: readonly Finding[];
+}
+
+/** What stands in the way of an estimate: one sentence. */
+export interface EstimateRefusal {
+  readonly reason: string;
+}
+
+function rankClasses(analysis: Analysis): EstimateClass[] {
+  return (analysis.memory?.classes ?? []).map(
+    ({ ranks, example, coordinates, parts, allocated, reserved, total, capacity, fits }) => ({
+      ranks,
+      example,
+      coordinates,
+      ...parts,
+      allocated,
+      reserved,
+      total,
+      capacity: capacity ?? null,
+      fits: fits ?? null,
+    }),
+  );
+}
+
+/** The estimate of one analysed file, or why there is none. A plain model config has a checkpoint and no ranks. */
+export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRefusal {
+  const { resolved, dialect } = analysis;
+  if (resolved === undefined || dialect === undefined)
+    return { reason: 'the file was not recognised as a parallelism, serving or model config' };
+  const totals = parameterTotals(resolved);
+  if (resolved.model === undefined || totals === undefined) {
+    const missing = resolved.missing.filter((field) => field.startsWith('model.')).join(', ');
+    return {
+      reason: `the model is not known (${missing} missing); name one with --model or in a "# shardlens: model=…" comment`,
+    };
+  }
+  if (resolved.layout === undefined)
+    return {
+      reason:
+        'the layout is not known: a parallel degree is not a positive whole number or comes from outside the file',
+    };
+  const { cluster, layout, assumptions } = resolved;
+  return {
+    dialect: dialect.id,
+    model: { name: resolved.model.name, parameters: totals.total, activeParameters: totals.active },
+    gpu: cluster === undefined ? null : { name: cluster.gpu, memoryBytes: cluster.memoryBytes },
+    worldSize: layout.worldSize,
+    assumptions: assumptions.map(({ field, value, origin }) => ({ field, value, origin })),
+    checkpoint: totals.checkpoint,
+    memory: {
+      rankClasses: rankClasses(analysis),
+      peak: { rank: analysis.memory?.peak.rank ?? 0, bytes: analysis.memory?.peak.bytes ?? 0 },
+    },
+    ...(analysis.memory?.kvCache === undefined ? {} : { kvCache: analysis.memory.kvCache }),
+    findings: analysis.findings,
+  };
+}

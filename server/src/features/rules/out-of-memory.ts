@@ -1,0 +1,72 @@
+import type { MemoryReport, RankClass } from '../../engine/memory/report';
+import type { Finding } from '../../plan/finding';
+import type { ResolvedPlan } from '../../plan/plan';
+import { placed } from '../../plan/rules/rule-context';
+import { gib, stageList } from '../format';
+
+const PARTS = {
+  weights: 'weights',
+  gradients: 'gradients',
+  optimizer: 'optimizer states',
+  activations: 'activations',
+  kvCache: 'the KV cache',
+  buffers: 'buffers',
+  workspace: 'workspace',
+} as const;
+
+export const OUT_OF_MEMORY = 'out-of-memory';
+
+function largestPart(rank: RankClass): string {
+  const entries = (Object.keys(PARTS) as (keyof typeof PARTS)[]).map((part) => [part, rank.parts[part]] as const);
+  const [part, size] = entries.reduce((best, entry) => (entry[1] > best[1] ? entry : best));
+  return `${PARTS[part]} take ${gib(size)} GiB`
+    .replace('the KV cache take', 'the KV cache takes')
+    .replace('workspace take ', 'workspace takes ');
+}
+
+/**
+ * Says when the fullest rank does not fit: an error when what the allocator must hold is above the device by itself,
+ * a warning when only slack, context and communication push it over, information while GPU or world are our guess.
+ */
+export function outOfMemory(resolved: ResolvedPlan, memory: MemoryReport | undefined): Finding[] {
+  const peak = memory?.classes[memory.peak.classIndex];
+  const { plan, cluster, layout } = resolved;
+  if (
+    peak === undefined ||
+    cluster === undefined ||
+    layout === undefined ||
+    plan.task === 'model' ||
+    peak.total <= cluster.memoryBytes
+  )
+    return [];
+  const certain = peak.allocated > cluster.memoryBytes;
+  const guessed =
+    [plan.cluster.gpu, plan.cluster.memoryBytes].some((value) => value?.origin === 'assumed') ||
+    resolved.assumptions.some(
+      ({ field, origin }) => origin === 'assumed' && /^(layout\.worldSize|batch\.|model\.)/.test(field),
+    );
+  const severity = guessed ? 'information' : certain ? 'error' : 'warning';
+  const stage = layout.pipeline > 1 && peak.stages.length > 0 ? ` (${stageList(peak.stages)})` : '';
+  const amount = certain
+    ? `${gib(peak.allocated)} GiB allocated`
+    : `${gib(peak.total)} GiB with allocator slack, context and communication buffers`;
+  const verb = certain ? 'needs' : 'may need';
+  const message = `Rank ${peak.example}${stage} ${verb} ${amount}, more than the ${gib(cluster.memoryBytes)} GiB of ${guessed ? 'an assumed ' : 'one '}${cluster.gpu}: ${largestPart(peak)}.`;
+  const anchors = [
+    plan.layout.pipeline,
+    plan.layout.tensor,
+    plan.layout.expert,
+    plan.batch.microBatch,
+    plan.serving.memoryFraction,
+    plan.model.name,
+    plan.cluster.gpu,
+  ];
+  return [
+    {
+      rule: OUT_OF_MEMORY,
+      severity,
+      message,
+      ...placed(anchors.map((value) => ({ value, says: value?.label ?? 'this value' }))),
+    },
+  ];
+}
