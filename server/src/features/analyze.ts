@@ -60,10 +60,14 @@ function guarded(id: string, run: () => readonly Finding[]): readonly Finding[] 
   }
 }
 
-function ruleFindings(resolved: ResolvedPlan, memory: MemoryReport | undefined): Finding[] {
+function ruleFindings(
+  resolved: ResolvedPlan,
+  memory: MemoryReport | undefined,
+  earlier: readonly Finding[],
+): Finding[] {
   const shared = checkPlan({ plan: resolved.plan, resolved }, guarded);
   // A plan that is refused anyway has no memory to speak of.
-  const refused = shared.some(({ severity }) => severity === 'error');
+  const refused = [...earlier, ...shared].some(({ severity }) => severity === 'error');
   return refused ? shared : [...shared, ...guarded(OUT_OF_MEMORY, () => outOfMemory(resolved, memory))];
 }
 
@@ -148,7 +152,7 @@ function readAs(
   const plan = completePlan(reading, reach.directives, { uri: base.uri, read: reach.read, beside: reach.beside });
   const resolved = resolvePlan(withFrameworkDefaults(plan, reading));
   const memory = estimateMemory(resolved);
-  const findings = [...syntaxFindings(base.tree), ...reading.findings, ...ruleFindings(resolved, memory)];
+  const findings = [...syntaxFindings(base.tree), ...reading.findings, ...ruleFindings(resolved, memory, reading.findings)];
   const references = located(reading.references, base.uri);
   // Named files are wanted even where no rule reads them: links must know what is there, panels draw placements.
   const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);

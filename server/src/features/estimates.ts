@@ -13,10 +13,14 @@ import type { Durations, ScheduleKind } from '../engine/spec/training';
 import type { ResolvedPlan } from '../plan/plan';
 import { scheduleSpecOf } from '../plan/schedule-spec';
 
+/** Sections that decide the bytes of a state: while one of their values is unknown, so are the bytes. */
+const DECISIVE = /^(?:optimizer|precision|recompute|quantization)\./;
+
 /** Memory of every rank class; undefined while model, layout or batch are unknown, or when the engine refuses the sizes. */
 export function estimateMemory(resolved: ResolvedPlan): MemoryReport | undefined {
   const { model, layout, cluster, quantization, experts } = resolved;
   if (model === undefined || layout === undefined) return undefined;
+  if (resolved.plan.unresolved.some(({ path }) => DECISIVE.test(path))) return undefined;
   const common = { model, layout, quantization, experts, ...(cluster === undefined ? {} : { cluster }) };
   const report = reportOf(resolved, common);
   return report === undefined || report.classes.length === 0 ? undefined : report;
