@@ -20,7 +20,8 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
     packages: ['vscode-languageserver-types', 'vscode-uri', 'picomatch'],
   },
   'server/src/lsp': {
-    layers: ['server/src/plan', 'server/src/syntax', 'server/src/features', 'server/src/protocol'],
+    // The manifest for the version alone.
+    layers: ['server/src/plan', 'server/src/syntax', 'server/src/features', 'server/src/protocol', 'package.json'],
     packages: ['vscode-languageserver', 'vscode-languageserver-textdocument'],
   },
   'server/src/cli': {
@@ -42,7 +43,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
 
 /** Layers that run outside browsers and may use Node's own modules. */
 const NODE_LAYERS = new Set(['server/src/cli']);
-const NODE_FILES = new Set(['server/src/lsp/main-node.ts']);
+const NODE_FILES = new Set(['server/src/lsp/main-node.ts', 'server/src/lsp/disk.ts']);
 
 /** Names that would make the engine depend on a clock, chance or a host. */
 const IMPURE =

@@ -10,7 +10,12 @@ import {
   type PublishDiagnosticsParams,
 } from 'vscode-languageserver/node';
 import { startServer } from '../../server/src/lsp/server';
-import { ANALYSIS_CHANGED, type AnalysisChangedParams } from '../../server/src/protocol/requests';
+import {
+  ANALYSIS_CHANGED,
+  READ_FILE_REQUEST,
+  type AnalysisChangedParams,
+  type ReadFileParams,
+} from '../../server/src/protocol/requests';
 
 export interface ClientOptions {
   /** Settings under `shardlens` that the client answers with. */
@@ -19,6 +24,8 @@ export interface ClientOptions {
   readonly configuration?: boolean;
   /** Files of the workspace by path below it. */
   readonly files?: Readonly<Record<string, string>>;
+  /** True: the client reads files itself, as the extension does. */
+  readonly readFile?: boolean;
 }
 
 export const ROOT = 'file:///workspace';
@@ -29,8 +36,10 @@ export interface TestClient {
   readonly published: PublishDiagnosticsParams[];
   readonly changed: AnalysisChangedParams[];
   readonly errors: string[];
-  /** Files the server asked the host to read, in order. */
+  /** Files the server asked the host or the client to read, in order. */
   readonly reads: string[];
+  /** Requests to show code lenses anew. */
+  readonly refreshed: { count: number };
   readonly files: Map<string, string>;
   readonly settings: { value: Readonly<Record<string, unknown>> };
   /** Opens a document; `name` is its path below the workspace. */
@@ -136,6 +145,7 @@ export async function startClient(options: ClientOptions = {}): Promise<TestClie
   const server = createConnection(new StreamMessageReader(toServer), new StreamMessageWriter(toClient));
   startServer(server, {
     readBelow: (uri) => {
+      if (options.readFile === true) throw new Error('the client reads files here');
       reads.push(uri);
       return Promise.resolve(files.get(uri) ?? null);
     },
@@ -156,16 +166,31 @@ export async function startClient(options: ClientOptions = {}): Promise<TestClie
   });
   connection.onRequest('workspace/configuration', ({ items }: { items: unknown[] }) => items.map(() => settings.value));
   connection.onRequest('client/registerCapability', () => null);
+  const refreshed = { count: 0 };
+  connection.onRequest('workspace/codeLens/refresh', () => {
+    refreshed.count += 1;
+    return null;
+  });
+  connection.onRequest(READ_FILE_REQUEST, ({ uri }: ReadFileParams) => {
+    reads.push(uri);
+    return { text: files.get(uri) };
+  });
   connection.listen();
   const configuration = options.configuration ?? true;
   const capabilities: ClientCapabilities = {
-    workspace: { configuration, workspaceFolders: true, didChangeConfiguration: { dynamicRegistration: true } },
+    workspace: {
+      configuration,
+      workspaceFolders: true,
+      didChangeConfiguration: { dynamicRegistration: true },
+      codeLens: { refreshSupport: true },
+    },
   };
   await connection.sendRequest('initialize', {
     processId: null,
     rootUri: ROOT,
     capabilities,
     workspaceFolders: [{ uri: ROOT, name: 'workspace' }],
+    initializationOptions: { readFile: options.readFile === true },
   });
   await connection.sendNotification('initialized', {});
   const base = {
@@ -174,6 +199,7 @@ export async function startClient(options: ClientOptions = {}): Promise<TestClie
     changed,
     errors,
     reads,
+    refreshed,
     files,
     settings,
     notify: (method: string, params: unknown) => connection.sendNotification(method, params as object),

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startClient, type TestClient } from './client';
+import type * as DiagnosticsFeature from '../../server/src/features/diagnostics';
+import type { Analysis } from '../../server/src/features/analysis';
 import { PLAN } from './samples';
 
 vi.mock('../../server/src/features/hover', () => ({
@@ -7,6 +9,16 @@ vi.mock('../../server/src/features/hover', () => ({
     throw new Error('hover is broken on purpose');
   },
 }));
+vi.mock('../../server/src/features/diagnostics', async (original) => {
+  const real = await original<typeof DiagnosticsFeature>();
+  return {
+    ...real,
+    diagnostics: (analysis: Analysis) => {
+      if (analysis.text.includes('# broken')) throw new RangeError('diagnostics are broken on purpose');
+      return real.diagnostics(analysis);
+    },
+  };
+});
 vi.mock('../../server/src/features/views/memory', () => ({
   memoryView: () => {
     throw new TypeError('memory is broken on purpose');
@@ -29,5 +41,16 @@ describe('a feature that throws', () => {
     expect(client.errors.filter((line) => line.includes('memory is broken on purpose'))).toHaveLength(1);
     expect(await document.ask('textDocument/codeLens')).not.toEqual([]);
     expect(await document.ask('shardlens/plan')).toMatchObject({ dialect: 'shardlens' });
+  });
+
+  it('leaves no findings of an older text behind', async () => {
+    client = await startClient();
+    const document = client.open('plan.shardlens.yaml', PLAN.replace('tensor: 2', 'tensor: 24'));
+    expect(await document.settled()).not.toEqual([]);
+    await document.replace('shardlens: 1', 'shardlens: 1 # broken');
+    expect(await document.diagnostics()).toEqual([]);
+    await document.replace(' # broken', '');
+    expect(await document.diagnostics()).not.toEqual([]);
+    expect(client.errors.filter((line) => line.includes('diagnostics are broken on purpose'))).toHaveLength(1);
   });
 });

@@ -60,6 +60,29 @@ describe('life of a document', () => {
     expect(await document.ask('shardlens/plan')).toMatchObject({ empty: true });
   });
 
+  it('clears its findings when the text becomes something else', async () => {
+    const { open } = await start();
+    const document = open('heads.shardlens.yaml', sample('broken', 'heads.shardlens.yaml'));
+    expect(await document.settled()).not.toEqual([]);
+    const whole = document.text();
+    await document.replace(whole, 'services: { web: { image: nginx } }\n# shardlens: dialect=none\n');
+    expect(await document.diagnostics()).toEqual([]);
+  });
+
+  it('tells the version of every list of findings, and again for a document opened anew', async () => {
+    const { open, published } = await start();
+    const first = open('plan.shardlens.yaml', PLAN);
+    await first.replace('tensor: 2', 'tensor: 4');
+    await first.settled();
+    await first.close();
+    const again = open('plan.shardlens.yaml', PLAN);
+    await again.settled();
+    expect(again.version()).toBe(1);
+    expect(published.at(-1)).toMatchObject({ version: 1 });
+    for (const { version, diagnostics } of published)
+      expect(version !== undefined || diagnostics.length === 0).toBe(true);
+  });
+
   it('says nothing about files of other kinds', async () => {
     const { open } = await start();
     const compose = open('docker-compose.yaml', 'services:\n  web:\n    image: nginx\n    ports: ["80:80"]\n');
@@ -135,6 +158,51 @@ describe('companion files', () => {
     await document.settled();
     const after = await document.ask<{ summary: string }>('shardlens/plan');
     expect(after.summary).toContain('model not known');
+  });
+
+  it('are read by the client where it offers to', async () => {
+    const files = { 'model/config.json': sample('llama-3.1-70b', 'config.json') };
+    const { open, reads } = await start({ files, readFile: true });
+    const document = open('serve.yaml', text);
+    await document.settled();
+    expect(reads).toContain('file:///workspace/model/config.json');
+    const plan = await document.ask<{ summary: string }>('shardlens/plan');
+    expect(plan.summary).not.toContain('not known');
+  });
+
+  it('are read once, however many keystrokes pass', async () => {
+    const { open, reads } = await start({ files: { 'model/config.json': sample('llama-3.1-70b', 'config.json') } });
+    const document = open('serve.yaml', text);
+    for (let step = 4; step < 9; step += 1)
+      await document.replace(`tp-size: ${step === 4 ? 8 : step - 1}`, `tp-size: ${step}`);
+    await document.settled();
+    expect(new Set(reads).size).toBe(reads.length);
+  });
+
+  it('make editors show code lenses anew when they arrive or change, and keystrokes do not', async () => {
+    const { open, refreshed, files, notify } = await start({ files: { 'model/config.json': '{}' } });
+    const document = open('serve.yaml', text);
+    await document.settled();
+    const first = refreshed.count;
+    expect(first).toBeGreaterThan(0);
+    await document.replace('tp-size: 8', 'tp-size: 4');
+    await document.settled();
+    expect(refreshed.count).toBe(first);
+    files.set('file:///workspace/model/config.json', sample('llama-3.1-70b', 'config.json'));
+    await notify('workspace/didChangeWatchedFiles', {
+      changes: [{ uri: 'file:///workspace/model/config.json', type: 2 }],
+    });
+    await until('the lenses are asked for again', () => refreshed.count > first);
+  });
+
+  it('that are open are found however the editor escapes their names', async () => {
+    const { open } = await start({ files: { 'a@b/config.json': '{}' } });
+    const model = open('a%40b/config.json', sample('llama-3.1-70b', 'config.json'), 'json');
+    await model.settled();
+    const document = open('serve.yaml', text.replace('./model', './a@b'));
+    await document.settled();
+    const plan = await document.ask<{ summary: string }>('shardlens/plan');
+    expect(plan.summary).not.toContain('not known');
   });
 
   it('outside of what the document names are not asked for', async () => {

@@ -16,6 +16,7 @@ export interface ClientFacts {
   registersConfiguration: boolean;
   registersFiles: boolean;
   tellsFolders: boolean;
+  refreshesLenses: boolean;
   /** The client reads companion files itself, because it alone may reach a virtual workspace. */
   readFile: boolean;
   roots: readonly string[];
@@ -27,6 +28,7 @@ export function noFacts(): ClientFacts {
     registersConfiguration: false,
     registersFiles: false,
     tellsFolders: false,
+    refreshesLenses: false,
     readFile: false,
     roots: [],
   };
@@ -47,6 +49,7 @@ export function readFacts(params: InitializeParams): ClientFacts {
     registersConfiguration: workspace?.didChangeConfiguration?.dynamicRegistration === true,
     registersFiles: workspace?.didChangeWatchedFiles?.dynamicRegistration === true,
     tellsFolders: workspace?.workspaceFolders === true,
+    refreshesLenses: workspace?.codeLens?.refreshSupport === true,
     readFile: options?.readFile === true,
     roots: rootsOf(params),
   };

@@ -3,7 +3,7 @@ import type { Analysis, AnalysisSettings, FileLookup } from '../features/analysi
 import { analyze } from '../features/analyze';
 import type { SyntaxIssue } from '../syntax/tree';
 import { createParseMemory, type ParseMemory } from '../syntax/yaml-blocks';
-import type { FileStore } from './files';
+import { fileKey, type FileStore } from './files';
 
 /** What is kept of one open document: the newest analysis, and the newest one whose text had no syntax fault. */
 interface Kept {
@@ -45,7 +45,7 @@ export function createDocumentStore(files: FileStore, initial: AnalysisSettings)
     const { uri, version, languageId } = document;
     const read = new Set<string>();
     const lookup: FileLookup = (file) => {
-      read.add(file);
+      read.add(fileKey(file));
       return files.lookup(file);
     };
     const own = settings.get(uri) ?? common;
@@ -63,7 +63,7 @@ export function createDocumentStore(files: FileStore, initial: AnalysisSettings)
       return found?.version === document.version && !stale.has(document.uri) ? found : run(document);
     },
     lastGood: (uri) => kept.get(uri)?.good,
-    reads: (uri, file) => kept.get(uri)?.read.has(file) === true,
+    reads: (uri, file) => kept.get(uri)?.read.has(fileKey(file)) === true,
     configure: (uri, value) => {
       const before = settings.get(uri) ?? common;
       settings.set(uri, value);

@@ -15,7 +15,7 @@ import type { PlacementAnswer, PlacementParams } from '../protocol/placement';
 import { REQUEST, type PlanView } from '../protocol/requests';
 import type { TimelineAnswer, TimelineParams } from '../protocol/timeline';
 import { syntaxFault } from './documents';
-import type { ServerState } from './server';
+import type { ServerState } from './state';
 
 /** Runs one feature; its failure costs this answer only and is logged once with the document. */
 function answer<T>(

@@ -18,45 +18,104 @@ export interface FileStore {
 }
 
 const MAX_FILES = 200;
+const MAX_FILE_CHARACTERS = 1024 * 1024;
+/** All texts together; a workspace of expert maps must not fill the memory. */
+const MAX_CHARACTERS = 8 * MAX_FILE_CHARACTERS;
 
 interface Stored {
   readonly text: string | null;
   tree?: ConfigTree;
 }
 
-/** A store over `read`; holds at most 200 files, the oldest leave first. */
-export function createFileStore(read: ReadText): FileStore {
+/**
+ * One name for one file: editors differ in which characters of a URI they escape and in the case of drive letters,
+ * so URIs are compared by this and never by their text.
+ */
+export function fileKey(uri: string): string {
+  try {
+    return decodeURIComponent(uri).replace(/^file:\/\/\/[A-Z]:/, (drive) => drive.toLowerCase());
+  } catch {
+    return uri;
+  }
+}
+
+/** Texts by file; the oldest leave when there are too many or too much. */
+function createShelf(): {
+  readonly get: (key: string) => Stored | undefined;
+  readonly set: (key: string, text: string | null) => void;
+  readonly remove: (key: string) => void;
+  readonly clear: () => void;
+} {
   const stored = new Map<string, Stored>();
-  const put = (uri: string, text: string | null): void => {
-    stored.delete(uri);
-    stored.set(uri, { text });
-    const oldest = stored.size > MAX_FILES ? stored.keys().next().value : undefined;
-    if (oldest !== undefined) stored.delete(oldest);
+  let characters = 0;
+  const remove = (key: string): void => {
+    characters -= stored.get(key)?.text?.length ?? 0;
+    stored.delete(key);
   };
   return {
-    lookup: (uri) => stored.get(uri)?.text,
+    get: (key) => stored.get(key),
+    remove,
+    set: (key, text) => {
+      remove(key);
+      stored.set(key, { text });
+      characters += text?.length ?? 0;
+      for (const oldest of stored.keys()) {
+        if (oldest === key || (stored.size <= MAX_FILES && characters <= MAX_CHARACTERS)) break;
+        remove(oldest);
+      }
+    },
+    clear: () => {
+      stored.clear();
+      characters = 0;
+    },
+  };
+}
+
+/** A store over `read`: every file is read once, until it is forgotten. */
+export function createFileStore(read: ReadText): FileStore {
+  const shelf = createShelf();
+  const pending = new Map<string, Promise<boolean>>();
+  const begin = (uri: string, key: string): Promise<boolean> => {
+    const reading: Promise<boolean> = read(uri)
+      .catch(() => null)
+      .then((text) => {
+        // A file that changed while it was read is left to the next question.
+        if (pending.get(key) !== reading) return true;
+        pending.delete(key);
+        shelf.set(key, text !== null && text.length <= MAX_FILE_CHARACTERS ? text : null);
+        return true;
+      });
+    pending.set(key, reading);
+    return reading;
+  };
+  return {
+    lookup: (uri) => shelf.get(fileKey(uri))?.text,
     parse: (uri, text) => {
-      const entry = stored.get(uri);
+      const entry = shelf.get(fileKey(uri));
       if (entry?.text !== text) return parseConfig(text, languageOf(uri));
       entry.tree ??= parseConfig(text, languageOf(uri));
       return entry.tree;
     },
     fetch: async (uris) => {
-      const missing = uris.filter((uri) => !stored.has(uri));
-      await Promise.all(
-        missing.map(async (uri) => {
-          const text = await read(uri).catch(() => null);
-          if (!stored.has(uri)) put(uri, text);
-        }),
-      );
-      return missing.length > 0;
+      const arrivals = uris.map((uri) => {
+        const key = fileKey(uri);
+        return shelf.get(key) === undefined ? (pending.get(key) ?? begin(uri, key)) : false;
+      });
+      return (await Promise.all(arrivals)).includes(true);
     },
-    put,
+    put: (uri, text) => {
+      const key = fileKey(uri);
+      pending.delete(key);
+      shelf.set(key, text);
+    },
     forget: (uri) => {
-      stored.delete(uri);
+      const key = fileKey(uri);
+      pending.delete(key);
+      shelf.remove(key);
     },
     clear: () => {
-      stored.clear();
+      pending.clear();
+      shelf.clear();
     },
   };
 }

@@ -1,23 +1,16 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import path from 'node:path';
 import { ProposedFeatures, createConnection } from 'vscode-languageserver/node';
+import { readBelow } from './disk';
 import { startServer } from './server';
 
-const MAX_BYTES = 1024 * 1024;
+const connection = createConnection(ProposedFeatures.all);
 
-async function realPathOf(uri: string): Promise<string> {
-  return realpath(fileURLToPath(uri));
+/** What nobody caught is a fault of ours and no reason to leave every open document without a server; a lost client is. */
+function survive(error: unknown): void {
+  const { code } = error as { readonly code?: unknown };
+  if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED' || code === 'ERR_IPC_CHANNEL_CLOSED') process.exit(1);
+  connection.console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 
-/** Reads a file only when its real path, links followed, lies below one of the workspace folders. */
-async function readBelow(uri: string, roots: readonly string[]): Promise<string | null> {
-  if (!uri.startsWith('file:')) return null;
-  const file = await realPathOf(uri);
-  const folders = await Promise.all(roots.filter((root) => root.startsWith('file:')).map(realPathOf));
-  if (!folders.some((folder) => file.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep))) return null;
-  const { size } = await stat(file);
-  return size > MAX_BYTES ? null : readFile(file, 'utf8');
-}
-
-startServer(createConnection(ProposedFeatures.all), { readBelow });
+process.on('uncaughtException', survive);
+process.on('unhandledRejection', survive);
+startServer(connection, { readBelow });

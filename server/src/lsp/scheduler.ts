@@ -1,6 +1,6 @@
 /** Runs that took longer than this are not started on every keystroke. */
 const CHEAP_MS = 15;
-const MAX_DELAY_MS = 150;
+const MAX_PAUSE_MS = 150;
 
 export interface Scheduler {
   /** Asks for a run of `key`; of several requests before it starts only the last counts. */
@@ -11,31 +11,40 @@ export interface Scheduler {
 
 interface Slot {
   timer: ReturnType<typeof setTimeout> | undefined;
-  /** Duration of the last run. */
+  /** How long the last run took, and when it ended. */
   lasted: number;
+  ended: number;
 }
 
 /**
- * Latest-wins scheduling: a cheap document is analysed at once after pending input was read, a costly one after as much
- * quiet as its last run took, so that a burst of edits never queues up.
+ * Latest-wins scheduling. A run starts as soon as pending input was read; after a costly one there is a pause as long as it took,
+ * so that typing takes at most half of the time. The pause is counted from the end of the run, not from the last request: somebody
+ * who types without a break still sees answers, and a single keystroke after a rest is answered at once.
  */
 export function createScheduler(run: (key: string) => void, now: () => number = () => performance.now()): Scheduler {
   const slots = new Map<string, Slot>();
   const start = (key: string, slot: Slot): void => {
     slot.timer = undefined;
     const begun = now();
-    run(key);
-    slot.lasted = now() - begun;
+    try {
+      run(key);
+    } finally {
+      slot.ended = now();
+      slot.lasted = slot.ended - begun;
+    }
   };
   return {
     request: (key) => {
-      const slot = slots.get(key) ?? { timer: undefined, lasted: 0 };
+      const slot = slots.get(key) ?? { timer: undefined, lasted: 0, ended: -Infinity };
       slots.set(key, slot);
-      if (slot.timer !== undefined) clearTimeout(slot.timer);
-      const delay = slot.lasted < CHEAP_MS ? 0 : Math.min(MAX_DELAY_MS, slot.lasted);
-      slot.timer = setTimeout(() => {
-        start(key, slot);
-      }, delay);
+      if (slot.timer !== undefined) return;
+      const pause = slot.lasted < CHEAP_MS ? 0 : Math.min(MAX_PAUSE_MS, slot.lasted);
+      slot.timer = setTimeout(
+        () => {
+          start(key, slot);
+        },
+        Math.max(0, slot.ended + pause - now()),
+      );
     },
     cancel: (key) => {
       const slot = slots.get(key);

@@ -1,86 +1,12 @@
-import { TextDocuments, type Connection } from 'vscode-languageserver';
-import { TextDocument } from 'vscode-languageserver-textdocument';
-import { diagnostics } from '../features/diagnostics';
-import { ANALYSIS_CHANGED, READ_FILE_REQUEST, type ReadFileAnswer } from '../protocol/requests';
-import { initializeResult, noFacts, readFacts, registerForNews, type ClientFacts } from './client-facts';
-import { createDocumentStore, type DocumentStore } from './documents';
+import type { Connection } from 'vscode-languageserver';
+import { initializeResult, readFacts, registerForNews } from './client-facts';
 import { registerFeatures } from './features';
-import { createFileStore, type FileStore, type ReadText } from './files';
-import { createScheduler, type Scheduler } from './scheduler';
-import { DEFAULT_SETTINGS, readSettings } from './settings';
+import { clear } from './publish';
+import { readSettings } from './settings';
+import { createState, openDocument, type HostAccess, type ServerState } from './state';
 
-/** What a host lends to the server: reading files where the client does not do it. */
-export interface HostAccess {
-  /** Reads a file below one of `roots`; null for everything else. */
-  readonly readBelow: (uri: string, roots: readonly string[]) => Promise<string | null>;
-}
-
-/** A config names a model config, which may name an index: deeper chains are not followed. */
-const MAX_ROUNDS = 3;
 /** A client that does not answer must not keep a document without findings. */
 const SETTINGS_PATIENCE_MS = 300;
-
-/** Everything the handlers share; built once a connection. */
-export interface ServerState {
-  readonly connection: Connection;
-  readonly documents: TextDocuments<TextDocument>;
-  readonly store: DocumentStore;
-  readonly files: FileStore;
-  readonly scheduler: Scheduler;
-  readonly facts: ClientFacts;
-  /** Opened documents whose settings are still on their way. */
-  readonly waiting: Set<string>;
-  readonly log: (what: string, error: unknown) => void;
-}
-
-function createState(connection: Connection, host: HostAccess): ServerState {
-  const facts = noFacts();
-  const documents = new TextDocuments(TextDocument);
-  const told = new Set<string>();
-  const log = (what: string, error: unknown): void => {
-    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    const line = `${what}: ${reason}`;
-    if (told.has(line)) return;
-    told.add(line);
-    connection.console.error(line);
-  };
-  const read: ReadText = async (uri) => {
-    const open = documents.get(uri);
-    if (open !== undefined) return open.getText();
-    if (!facts.readFile) return host.readBelow(uri, facts.roots);
-    const answer = await connection.sendRequest<ReadFileAnswer>(READ_FILE_REQUEST, { uri });
-    return answer.text ?? null;
-  };
-  const files = createFileStore(read);
-  const store = createDocumentStore(files, DEFAULT_SETTINGS);
-  const scheduler = createScheduler((uri) => {
-    void publish(state, uri).catch((error: unknown) => {
-      log(`analysis of ${uri}`, error);
-    });
-  });
-  const state: ServerState = { connection, documents, store, files, scheduler, facts, waiting: new Set(), log };
-  return state;
-}
-
-/**
- * Analyses and publishes; files that the document names are fetched and the analysis repeated while something new arrives.
- * The document is looked up anew in every round, so that no round can publish an older text after a newer one.
- */
-async function publish(state: ServerState, uri: string): Promise<void> {
-  const { connection, documents, store, files } = state;
-  for (let round = 0; ; round += 1) {
-    const document = documents.get(uri);
-    if (document === undefined) return;
-    const analysis = store.analysisOf(document);
-    const { version } = analysis;
-    // The first answer does not wait for files: a person sees the nearest faults at once.
-    await connection.sendDiagnostics({ uri, version, diagnostics: diagnostics(analysis) });
-    await connection.sendNotification(ANALYSIS_CHANGED, { uri, version });
-    const missing = analysis.wanted.filter((file) => files.lookup(file) === undefined);
-    if (missing.length === 0 || round === MAX_ROUNDS || !(await files.fetch(missing))) return;
-    store.invalidate(uri);
-  }
-}
 
 /** Asks for the settings of one document; true when they differ from what was known. */
 async function configure(state: ServerState, uri: string): Promise<boolean> {
@@ -111,7 +37,7 @@ function open(state: ServerState, uri: string): void {
 }
 
 function watchDocuments(state: ServerState): void {
-  const { documents, scheduler, store, files, connection, waiting } = state;
+  const { documents, scheduler, store, files, connection, waiting, published } = state;
   documents.onDidOpen(({ document }) => {
     open(state, document.uri);
   });
@@ -128,12 +54,13 @@ function watchDocuments(state: ServerState): void {
     scheduler.cancel(uri);
     store.remove(uri);
     waiting.delete(uri);
+    published.delete(uri);
     if (files.lookup(uri) !== undefined) {
       // What others read from here was the editor's text; now the disk counts again.
       files.forget(uri);
       refreshReaders(state, uri);
     }
-    void connection.sendDiagnostics({ uri, diagnostics: [] });
+    void clear(connection, { uri, diagnostics: [] });
   });
 }
 
@@ -192,7 +119,7 @@ function watchFolders(state: ServerState): void {
   });
   connection.onDidChangeWatchedFiles(({ changes }) => {
     for (const { uri } of changes) {
-      if (state.documents.get(uri) !== undefined) continue;
+      if (openDocument(state.documents, uri) !== undefined) continue;
       files.forget(uri);
       refreshReaders(state, uri);
     }
