@@ -24,6 +24,14 @@ export function run(command, args, { cwd = root, env = process.env, loud = false
   );
 }
 
+/** Says in a sentence when this Node is too old, before anything fails for a stranger reason. */
+export function needNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 19)) return;
+  console.error(`Shardlens is built with Node 20.19 or newer; this is ${process.version}.`);
+  process.exit(2);
+}
+
 function digest(...files) {
   const hash = createHash('sha256');
   for (const file of files) hash.update(readFileSync(file));

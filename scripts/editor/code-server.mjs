@@ -36,6 +36,14 @@ export function freePort() {
   });
 }
 
+/** Whether nobody listens on a port of this machine. */
+export function portIsFree(port) {
+  return new Promise((resolve) => {
+    const server = net.createServer().once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
 async function waitUntilUp(base, child, log) {
   const end = Date.now() + START_MS;
   while (Date.now() < end && child.exitCode === null) {

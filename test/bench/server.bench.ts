@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,8 @@ const ROOT = process.env['SHARDLENS_ROOT'] ?? process.cwd();
 const OURS = [path.join(ROOT, 'dist/server.js'), '--stdio'];
 const THEIRS = [path.join(ROOT, 'node_modules/yaml-language-server/bin/yaml-language-server'), '--stdio'];
 const PEER = 'yaml-language-server';
-const FOLDER = pathToFileURL(mkdtempSync(path.join(tmpdir(), 'shardlens-bench-'))).toString();
+/** Documents of this folder are open only, never on disk. */
+const FOLDER = pathToFileURL(path.join(tmpdir(), 'shardlens-bench')).toString();
 
 const STARTS = 7;
 const WARM_EDITS = 20;
