@@ -72,14 +72,25 @@ class Walk {
 
   async palette(command) {
     const input = this.page.locator('.quick-input-widget input');
-    // A webview that is just loading can take the focus, and with it the key.
-    for (let round = 0; round < 10 && !(await input.isVisible()); round += 1) {
+    const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: command }).first();
+    const choose = async () => {
       await this.focusEditor();
       await this.page.keyboard.press('F1');
-      await input.waitFor({ timeout: 3000 }).catch(() => undefined);
+      await input.fill(`>Shardlens: ${command}`, { timeout: 4000 });
+      await row.click({ timeout: 4000 });
+    };
+    // A webview that is just loading can take the focus, and the palette closes with it: then it is opened again.
+    for (let round = 0; round < 8; round += 1) {
+      if (
+        await choose().then(
+          () => true,
+          () => false,
+        )
+      )
+        return;
+      await this.page.keyboard.press('Escape');
     }
-    await input.fill(`>Shardlens: ${command}`);
-    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: command }).first().click(WAIT);
+    await choose();
   }
 
   /** Puts the cursor into the left editor; files open in the group that has it. */
