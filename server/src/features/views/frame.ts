@@ -3,11 +3,15 @@ import type { Analysis } from '../analysis';
 import { count } from '../format';
 import { fileNameOf } from '../uris';
 
+/** How a stack runs when nothing is said: facts of the stack, not of the plan. */
+const SWITCHES = /^optimizer\.(?:reshardAfterForward|gradientAccumulationFusion)$/;
+
 /** Assumptions as a panel shows them: only what nobody stated, in the order of effect. */
 export function viewAssumptions(analysis: Analysis): ViewAssumption[] {
   // A switch that is off by default is no assumption anyone would want to read.
   const told = (analysis.resolved?.assumptions ?? []).filter(
-    ({ origin, value }) => origin !== 'default' || (value !== false && value !== 'none'),
+    ({ field, origin, value }) =>
+      origin !== 'default' || (value !== false && value !== 'none' && !SWITCHES.test(field)),
   );
   return told.map(({ field, value, origin, note }) => ({
     field,
