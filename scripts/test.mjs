@@ -2,7 +2,15 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { findChromium, installCodeServer, installEditorNode, installProject, needNode, root } from './install.mjs';
+import {
+  findChromium,
+  installCodeServer,
+  installEditorNode,
+  installProject,
+  installVscodeWeb,
+  needNode,
+  root,
+} from './install.mjs';
 
 const started = Date.now();
 const out = path.join(root, 'out');
@@ -100,6 +108,15 @@ async function editor() {
   count('inside VS Code', Number(ok), Number(fail), Number(skip), begun, status);
 }
 
+/** The browser build in the web host of the oldest VS Code that we support, where there is no server machine behind it. */
+async function web() {
+  const { status, output, begun } = await step('Tests inside VS Code for the web', process.execPath, [
+    'test/editor/web.mjs',
+  ]);
+  const [, ok = '0', fail = '0'] = /(\d+) passed, (\d+) failed\s*$/.exec(output.trimEnd()) ?? [];
+  count('inside VS Code for the web', Number(ok), Number(fail), 0, begun, status);
+}
+
 async function walk() {
   const { status, output, begun } = await step('Walk through the packaged extension', process.execPath, [
     'test/editor/walk.mjs',
@@ -123,6 +140,7 @@ async function inVscode() {
   const server = provide('VS Code', () => installCodeServer(installEditorNode()));
   if (server === undefined) return;
   await editor();
+  if (provide('VS Code for the web', installVscodeWeb) !== undefined) await web();
   if (await check('Package', process.execPath, ['scripts/package.mjs'])) await walk();
 }
 

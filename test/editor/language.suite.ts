@@ -6,7 +6,8 @@ const TRAINING = ['deepseek-v3-2048xH800.shardlens.yaml'];
 
 /** The broken samples; the model that one of them serves is sound and only lies beside it. */
 async function brokenFiles(): Promise<vscode.Uri[]> {
-  const files = await vscode.workspace.findFiles('broken/**/*.{yaml,yml,json,toml}', '**/qwen3-235b-a22b-fp8/**');
+  const found = await vscode.workspace.findFiles('broken/**/*.{yaml,yml,json,toml}');
+  const files = found.filter(({ path }) => !path.includes('/qwen3-235b-a22b-fp8/'));
   assert.ok(files.length >= 6, 'one broken file of each kind');
   return files;
 }
