@@ -15,6 +15,7 @@ interface Manifest {
   readonly main: string;
   readonly browser: string;
   readonly icon: string;
+  readonly scripts: Readonly<Record<string, string>>;
   readonly contributes: {
     readonly commands: readonly { readonly command: string; readonly title: string; readonly category: string }[];
     readonly menus: Readonly<Record<string, readonly { readonly command: string }[]>>;
@@ -71,6 +72,12 @@ describe('the manifest', () => {
 
   it('works in untrusted and virtual workspaces', () => {
     expect(manifest.capabilities).toEqual({ untrustedWorkspaces: { supported: true }, virtualWorkspaces: true });
+  });
+
+  it('has no script for a file that is not there', () => {
+    const files = Object.values(manifest.scripts).flatMap((script) => script.match(/\S+\.mjs/g) ?? []);
+    expect(files.length).toBeGreaterThan(5);
+    expect(files.filter((file) => !existsSync(path.join(ROOT, file)))).toEqual([]);
   });
 
   it('names files that are there', () => {
