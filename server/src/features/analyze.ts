@@ -152,7 +152,11 @@ function readAs(
   const plan = completePlan(reading, reach.directives, { uri: base.uri, read: reach.read, beside: reach.beside });
   const resolved = resolvePlan(withFrameworkDefaults(plan, reading));
   const memory = estimateMemory(resolved);
-  const findings = [...syntaxFindings(base.tree), ...reading.findings, ...ruleFindings(resolved, memory, reading.findings)];
+  const findings = [
+    ...syntaxFindings(base.tree),
+    ...reading.findings,
+    ...ruleFindings(resolved, memory, reading.findings),
+  ];
   const references = located(reading.references, base.uri);
   // Named files are wanted even where no rule reads them: links must know what is there, panels draw placements.
   const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);

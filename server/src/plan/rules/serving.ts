@@ -121,10 +121,12 @@ export const fp8BlockMisaligned: PlanRule = {
       if (!Number.isInteger(check.parts) || (Number.isInteger(shard) && shard % block === 0)) return [];
       const expert = check.what.startsWith('expert');
       const setting = expert && plan.task === 'training' ? plan.layout.expertTensor : plan.layout.tensor;
+      const scale = expert && serves ? layout.expert : 1;
+      // A degree that the heads forbid is no advice, whatever the blocks say.
       const near = nearest(
         check.parts,
-        divisors(check.size).filter((d) => (check.size / d) % block === 0),
-      ).map((d) => (expert && serves ? d * layout.expert : d));
+        divisors(check.size).filter((d) => (check.size / d) % block === 0 && model.heads % (d * scale) === 0),
+      ).map((d) => d * scale);
       const hint =
         expert && serves && layout.expert < layout.tensor
           ? ', or raise expert parallelism so that fewer ranks share one expert'
