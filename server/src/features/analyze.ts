@@ -12,7 +12,7 @@ import { completePlan, findWorkspaceDirective, type ReadUri } from './context';
 import { commentDirective, settingsDirective } from './directives';
 import { indexLines } from './lines';
 import { estimateMemory } from './estimates';
-import { OUT_OF_MEMORY, outOfMemory } from './rules/out-of-memory';
+import { noRoomForCache, OUT_OF_MEMORY, outOfMemory } from './rules/out-of-memory';
 import { fileNameOf, languageOf, resolveBeside } from './uris';
 
 const RANK: Readonly<Record<Severity, number>> = { error: 0, warning: 1, information: 2, hint: 3 };
@@ -68,7 +68,12 @@ function ruleFindings(
   const shared = checkPlan({ plan: resolved.plan, resolved }, guarded);
   // A plan that is refused anyway has no memory to speak of.
   const refused = [...earlier, ...shared].some(({ severity }) => severity === 'error');
-  return refused ? shared : [...shared, ...guarded(OUT_OF_MEMORY, () => outOfMemory(resolved, memory))];
+  return refused
+    ? shared
+    : [
+        ...shared,
+        ...guarded(OUT_OF_MEMORY, () => [...outOfMemory(resolved, memory), ...noRoomForCache(resolved, memory)]),
+      ];
 }
 
 function applySettings(

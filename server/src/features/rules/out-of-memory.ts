@@ -70,3 +70,18 @@ export function outOfMemory(resolved: ResolvedPlan, memory: MemoryReport | undef
     },
   ];
 }
+
+/** Serving: weights that fill the share of memory the engine may take leave no room for a single cached token, and the server stops at start. */
+export function noRoomForCache(resolved: ResolvedPlan, memory: MemoryReport | undefined): Finding[] {
+  const rank = memory?.classes[memory.peak.classIndex];
+  const { plan, cluster, serving } = resolved;
+  if (rank === undefined || cluster === undefined || serving === undefined || memory?.kvCache?.tokens !== 0) return [];
+  const fraction = serving.memoryFraction ?? 1;
+  const budget = fraction * cluster.memoryBytes;
+  const guessed = plan.cluster.gpu?.origin === 'assumed';
+  const severity = guessed ? 'information' : rank.parts.weights > budget ? 'error' : 'warning';
+  const message = `Weights take ${gib(rank.parts.weights)} GiB of the ${gib(budget)} GiB that the server may use on rank ${rank.example} (${fraction} of one ${cluster.gpu}), which leaves no room for the KV cache.`;
+  const anchors = [plan.layout.tensor, plan.serving.memoryFraction, plan.model.name];
+  const place = placed(anchors.map((value) => ({ value, says: value?.label ?? 'this value' })));
+  return [{ rule: OUT_OF_MEMORY, severity, message, ...place }];
+}

@@ -220,3 +220,29 @@ export const layersNotDivisible: PlanRule = {
       ];
     }),
 };
+
+export const stageLayersMismatch: PlanRule = {
+  id: 'stage-layers-mismatch',
+  title: 'A stated split of layers does not have an entry a stage or does not add up to the layers of the model.',
+  severity: 'error',
+  check: (context) =>
+    withModel(context, { shardlens: { severity: 'error' } }, (model, layout, enforcement, plan) => {
+      const split = plan.layout.stageLayers;
+      if (split?.origin !== 'file') return [];
+      const stages = layout.pipeline * layout.virtualPipeline;
+      const sum = split.value.reduce((total, layers) => total + layers, 0);
+      const name = split.label ?? 'stage layers';
+      const says = [
+        { value: split, says: name },
+        { value: plan.layout.pipeline, says: 'pipeline parallelism' },
+        { value: plan.model.layers, says: 'layers' },
+      ];
+      if (split.value.length !== stages && split.value.length !== layout.pipeline) {
+        const message = `${name} has ${split.value.length} entries for ${stages} pipeline stages; it needs ${stages}.`;
+        return [finding(stageLayersMismatch, enforcement, message, placed(says))];
+      }
+      if (sum === model.layers) return [];
+      const message = `${name} adds up to ${sum} layers, but the model has ${model.layers}; the entries must add up to ${model.layers}.`;
+      return [finding(stageLayersMismatch, enforcement, message, placed(says))];
+    }),
+};

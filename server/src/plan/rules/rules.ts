@@ -1,18 +1,33 @@
-import { expertsNotDivisible, headsNotDivisible, kvHeadsNotDivisible, layersNotDivisible } from './model-splits';
+import {
+  stageLayersMismatch,
+  expertsNotDivisible,
+  headsNotDivisible,
+  kvHeadsNotDivisible,
+  layersNotDivisible,
+} from './model-splits';
 import { scheduleConstraint } from './pipeline';
 import type { Finding } from '../finding';
 import type { PlanRule, PlanRuleContext } from './rule-context';
 import { dataAttentionNotDivisible, expertsAboveTensor, fp8BlockMisaligned, intermediateNotDivisible } from './serving';
-import { batchNotDivisible, expertWorldNotDivisible, worldNotDivisible } from './world';
+import {
+  degreeNotPositive,
+  worldProductMismatch,
+  batchNotDivisible,
+  expertWorldNotDivisible,
+  worldNotDivisible,
+} from './world';
 
 /** Conditions over the Plan that hold for more than one framework, in the order a person would want to fix them. */
 export const planRules: readonly PlanRule[] = [
+  degreeNotPositive,
   worldNotDivisible,
+  worldProductMismatch,
   dataAttentionNotDivisible,
   expertsAboveTensor,
   headsNotDivisible,
   kvHeadsNotDivisible,
   layersNotDivisible,
+  stageLayersMismatch,
   intermediateNotDivisible,
   fp8BlockMisaligned,
   expertsNotDivisible,

@@ -133,3 +133,67 @@ export const batchNotDivisible: PlanRule = {
     ];
   },
 };
+
+/** Degrees that a file can state, with the word for each. */
+const DEGREES = [
+  ['tensor', 'tensor parallelism'],
+  ['pipeline', 'pipeline parallelism'],
+  ['virtualPipeline', 'virtual pipeline stages'],
+  ['context', 'context parallelism'],
+  ['expert', 'expert parallelism'],
+  ['expertTensor', 'expert tensor parallelism'],
+  ['attentionData', 'attention data parallelism'],
+  ['data', 'data parallelism'],
+  ['worldSize', 'the number of GPUs'],
+] as const;
+
+/** No launcher lays out a fraction of a rank, none at all, or more ranks than there are GPUs in the world. */
+const MOST_RANKS = 2 ** 24;
+
+export const degreeNotPositive: PlanRule = {
+  id: 'degree-not-positive',
+  title: 'A parallel degree is not a positive whole number.',
+  severity: 'error',
+  check: ({ plan }) =>
+    DEGREES.flatMap(([key, name]) => {
+      const value = plan.layout[key];
+      if (value?.origin !== 'file') return [];
+      if (Number.isInteger(value.value) && value.value > 0 && value.value <= MOST_RANKS) return [];
+      const nearest = value.value > MOST_RANKS ? MOST_RANKS : 1;
+      const message = `${named(name, value, '')} is no parallel degree: it must be a positive whole number; the nearest legal value is ${nearest}.`;
+      return [
+        finding(degreeNotPositive, { severity: 'error' }, message, {
+          ...placed([{ value, says: name }]),
+          ...setFixes(value, name, [nearest]),
+        }),
+      ];
+    }),
+};
+
+export const worldProductMismatch: PlanRule = {
+  id: 'world-product-mismatch',
+  title: 'The stated degrees do not multiply to the stated number of GPUs.',
+  severity: 'error',
+  check: ({ plan, resolved: { layout } }) => {
+    const data = plan.layout.data;
+    const world = statedWorld(plan);
+    if (plan.dialect !== 'shardlens' || plan.task !== 'training' || layout === undefined) return [];
+    if (data?.origin !== 'file' || world === undefined || !Number.isInteger(data.value) || data.value <= 0) return [];
+    const { tensor, pipeline, context } = layout;
+    const product = tensor * pipeline * context * data.value;
+    if (product === world || world % (tensor * pipeline * context) !== 0) return [];
+    const legal = world / (tensor * pipeline * context);
+    const message =
+      `TP ${tensor} × PP ${pipeline} × CP ${context} × ${named('data parallelism', data, '')} = ${product} ranks, not the ${world} GPUs that are stated; ` +
+      `the nearest legal data parallelism is ${legal}.`;
+    return [
+      finding(worldProductMismatch, { severity: 'error' }, message, {
+        ...placed([
+          { value: data, says: 'data parallelism' },
+          { value: worldSource(plan), says: 'the GPU count' },
+        ]),
+        ...setFixes(data, 'data parallelism', [legal]),
+      }),
+    ];
+  },
+};
