@@ -12,6 +12,7 @@ import { completePlan, findWorkspaceDirective, type ReadUri } from './context';
 import { commentDirective, settingsDirective } from './directives';
 import { indexLines } from './lines';
 import { estimateMemory } from './estimates';
+import { unknownGpu, unknownModel } from './rules/unknown-names';
 import { noRoomForCache, OUT_OF_MEMORY, outOfMemory } from './rules/out-of-memory';
 import { fileNameOf, languageOf, resolveBeside } from './uris';
 
@@ -65,7 +66,11 @@ function ruleFindings(
   memory: MemoryReport | undefined,
   earlier: readonly Finding[],
 ): Finding[] {
-  const shared = checkPlan({ plan: resolved.plan, resolved }, guarded);
+  const shared = [
+    ...checkPlan({ plan: resolved.plan, resolved }, guarded),
+    ...guarded('unknown-gpu', () => unknownGpu(resolved)),
+    ...guarded('unknown-model', () => unknownModel(resolved)),
+  ];
   // A plan that is refused anyway has no memory to speak of.
   const refused = [...earlier, ...shared].some(({ severity }) => severity === 'error');
   return refused

@@ -1,3 +1,4 @@
+import type { MemoryPart, MemoryParts } from '../engine/memory/report';
 import type { Finding } from '../plan/finding';
 import type { Analysis } from './analysis';
 import { parameterTotals } from './estimates';
@@ -56,16 +57,24 @@ export interface EstimateRefusal {
   readonly reason: string;
 }
 
+/** Bytes are counts; what allocator slack makes of them is rounded where it leaves the engine. */
+function wholeBytes(parts: MemoryParts): MemoryParts {
+  return Object.fromEntries(Object.entries(parts).map(([part, size]) => [part, Math.round(size)])) as Record<
+    MemoryPart,
+    number
+  >;
+}
+
 function rankClasses(analysis: Analysis): EstimateClass[] {
   return (analysis.memory?.classes ?? []).map(
     ({ ranks, example, coordinates, parts, allocated, reserved, total, capacity, fits }) => ({
       ranks,
       example,
       coordinates,
-      ...parts,
-      allocated,
-      reserved,
-      total,
+      ...wholeBytes(parts),
+      allocated: Math.round(allocated),
+      reserved: Math.round(reserved),
+      total: Math.round(total),
       capacity: capacity ?? null,
       fits: fits ?? null,
     }),
@@ -99,7 +108,7 @@ export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRef
     checkpoint: totals.checkpoint,
     memory: {
       rankClasses: rankClasses(analysis),
-      peak: { rank: analysis.memory?.peak.rank ?? 0, bytes: analysis.memory?.peak.bytes ?? 0 },
+      peak: { rank: analysis.memory?.peak.rank ?? 0, bytes: Math.round(analysis.memory?.peak.bytes ?? 0) },
     },
     ...(analysis.memory?.kvCache === undefined ? {} : { kvCache: analysis.memory.kvCache }),
     findings: analysis.findings,

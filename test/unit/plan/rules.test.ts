@@ -5,10 +5,17 @@ import {
   headsNotDivisible,
   kvHeadsNotDivisible,
   layersNotDivisible,
+  stageLayersMismatch,
 } from '../../../server/src/plan/rules/model-splits';
 import { scheduleConstraint } from '../../../server/src/plan/rules/pipeline';
 import { dataAttentionNotDivisible, fp8BlockMisaligned } from '../../../server/src/plan/rules/serving';
-import { batchNotDivisible, expertWorldNotDivisible, worldNotDivisible } from '../../../server/src/plan/rules/world';
+import {
+  batchNotDivisible,
+  expertWorldNotDivisible,
+  worldNotDivisible,
+  degreeNotPositive,
+  worldProductMismatch,
+} from '../../../server/src/plan/rules/world';
 import { checkPlan, planRules } from '../../../server/src/plan/rules/rules';
 import { resolvePlan } from '../../../server/src/plan/resolve';
 import { check, LLAMA_70B, MIXTRAL, planOf } from './plans';
@@ -30,6 +37,24 @@ const CASES: readonly (readonly [(typeof planRules)[number], Plan, readonly stri
     planOf(MEGATRON, { model: MIXTRAL, layout: { worldSize: 8, tensor: 4, expert: 4, expertTensor: 4 } }),
     ['= 16 GPUs', 'do not divide 8 GPUs', 'smallest legal world is 16'],
     planOf(MEGATRON, { model: MIXTRAL, layout: { worldSize: 8, tensor: 4, expert: 4, expertTensor: 1 } }),
+  ],
+  [
+    degreeNotPositive,
+    planOf(SGLANG, { model: LLAMA_70B, layout: { tensor: 0 } }),
+    ['0 is no parallel degree', 'nearest legal value is 1'],
+    planOf(SGLANG, { model: LLAMA_70B, layout: { tensor: 1 } }),
+  ],
+  [
+    worldProductMismatch,
+    planOf(PLAN, { model: LLAMA_70B, layout: { worldSize: 64, tensor: 8, data: 4 } }),
+    ['= 32 ranks', 'not the 64 GPUs', 'data parallelism is 8'],
+    planOf(PLAN, { model: LLAMA_70B, layout: { worldSize: 64, tensor: 8, data: 8 } }),
+  ],
+  [
+    stageLayersMismatch,
+    planOf(PLAN, { model: LLAMA_70B, layout: { pipeline: 4, stageLayers: [20, 20, 20, 19] } }),
+    ['79 layers', 'has 80'],
+    planOf(PLAN, { model: LLAMA_70B, layout: { pipeline: 4, stageLayers: [20, 20, 20, 20] } }),
   ],
   [
     headsNotDivisible,

@@ -69,6 +69,9 @@ function refuse(
   };
 }
 
+/** More slots than any system has; beyond it an answer would take minutes. */
+const MOST_SLOTS = 65_536;
+
 function refuseSizes(shape: PlacementShape): PlacementRefusal | undefined {
   const { experts, slots, gpus, nodes, groups } = shape;
   const sizes = { experts, slots, gpus, nodes, groups };
@@ -82,6 +85,8 @@ function refuseSizes(shape: PlacementShape): PlacementRefusal | undefined {
         `${field} must be a positive whole number`,
       );
   }
+  if (slots > MOST_SLOTS)
+    return refuse('too-many-slots', 'slots', slots, [MOST_SLOTS], `at most ${MOST_SLOTS} slots are placed`);
   return undefined;
 }
 
