@@ -1,3 +1,4 @@
+import { findGpu, gpuNames } from '../dialects/presets';
 import type { EstimateAnswer, EstimateClass } from '../features/estimate';
 import { estimateAnswer } from '../features/estimate';
 import { bytes, count, gib, parameters } from '../features/format';
@@ -126,6 +127,8 @@ function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
   const gpus = wholeNumber(given, 'gpus');
   const model = given.text('model');
   const gpu = given.text('gpu');
+  if (gpu !== undefined && findGpu(gpu) === undefined)
+    throw new UsageError(`--gpu ${gpu} is not known; known are ${gpuNames().join(', ')}`);
   const { analysis } = openFile(cwd, file, {
     rules: {},
     ...(model === undefined ? {} : { model }),
