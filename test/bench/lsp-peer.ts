@@ -18,8 +18,11 @@ export interface Peer {
   /** Spawn to the answer of `initialize`. */
   readonly startMs: number;
   readonly open: (uri: string, languageId: string, text: string) => Promise<void>;
-  /** Sends one replacement and waits for the diagnostics that follow it; gives back the milliseconds. */
-  readonly edit: (uri: string, line: number, character: number, text: string) => Promise<number>;
+  /**
+   * Puts `text` in the place of `removed` characters (as many as it has, unless said) and waits for the diagnostics that follow;
+   * gives back the milliseconds.
+   */
+  readonly edit: (uri: string, line: number, character: number, text: string, removed?: number) => Promise<number>;
   /** Milliseconds of one request. */
   readonly ask: (method: string, params: object) => Promise<number>;
   /** Resident memory in MB; undefined where the system does not tell. */
@@ -100,10 +103,10 @@ export async function startPeer(
       const document = { uri, languageId, version: 1, text };
       await published(uri, 1, () => connection.sendNotification('textDocument/didOpen', { textDocument: document }));
     },
-    edit: (uri, line, character, text) => {
+    edit: (uri, line, character, text, removed = text.length) => {
       const version = (versions.get(uri) ?? 0) + 1;
       versions.set(uri, version);
-      const range = { start: { line, character }, end: { line, character: character + text.length } };
+      const range = { start: { line, character }, end: { line, character: character + removed } };
       return published(uri, version, () =>
         connection.sendNotification('textDocument/didChange', {
           textDocument: { uri, version },

@@ -67,6 +67,15 @@ async function editTimes(peer: Peer, uri: string, count: number): Promise<number
   return times;
 }
 
+/** The same for a character that comes and goes amid the longest section: everything below it moves. */
+async function insertTimes(peer: Peer, uri: string, count: number, line: number): Promise<number[]> {
+  const times: number[] = [];
+  const column = '  setting_'.length;
+  for (let at = 0; at < count; at += 1)
+    times.push(at % 2 === 0 ? await peer.edit(uri, line, column, '9', 0) : await peer.edit(uri, line, column, '', 1));
+  return times;
+}
+
 async function askTimes(peer: Peer, method: string, params: object): Promise<number[]> {
   const times: number[] = [];
   for (let at = 0; at < ASKS; at += 1) times.push(await peer.ask(method, params));
@@ -96,7 +105,15 @@ async function features(lines: number, goal: number | undefined): Promise<Row[]>
       ...against(ms(`${what}, p95`, percentile(mine, 0.95), goal), { name: PEER, value: percentile(other, 0.95) }),
       atLeast: 10,
     },
+    against(ms(`${what}, max`, Math.max(...mine)), { name: PEER, value: Math.max(...other) }),
   ];
+  if (lines > 1000) {
+    const line = text.split('\n').findIndex((content, at) => at > lines / 2 && content.startsWith('  setting_'));
+    const own = await insertTimes(ours, uri, EDITS, line);
+    const peer = await insertTimes(theirs, uri, PEER_EDITS, line);
+    const row = ms(`inserted amid the longest section, ${String(lines)} lines, p95`, percentile(own, 0.95), goal);
+    rows.push({ ...against(row, { name: PEER, value: percentile(peer, 0.95) }), atLeast: 10 });
+  }
   const at = { textDocument: { uri }, position: { line: EDITED, character: 4 } };
   const value = { textDocument: { uri }, position: { line: EDITED, character: COLUMN } };
   const asks = [
@@ -139,6 +156,7 @@ async function memory(): Promise<Row[]> {
   return [
     megabytes('server memory, idle', idle, 80),
     megabytes('server memory, 20 files of 300 lines', open, 120),
+    megabytes('server memory, the same after 2,000 edits', end, 120),
     // The first half lets the heap reach its working size; what grows after that would grow for ever.
     megabytes('server memory, growth over 1,000 further edits', Math.max(0, end - half), 10),
   ];

@@ -137,6 +137,18 @@ describe('hostile input', () => {
     ['deep brackets', '['.repeat(10_000), 'yaml', 'too-deep'],
     ['deep brackets', '['.repeat(10_000), 'json', 'too-deep'],
     ['deep dashes', '- '.repeat(20_000), 'yaml', 'too-deep'],
+    ['deep question marks', '? '.repeat(20_000), 'yaml', 'too-deep'],
+    ['deep indentation', Array.from({ length: 1000 }, (_, at) => `${' '.repeat(at)}a:`).join('\n'), 'yaml', 'too-deep'],
+    ['deep dotted keys', `a${'.a'.repeat(1000)} = 1`, 'toml', 'too-deep'],
+    ['half a million flow entries', `[${'1, '.repeat(340_000)}]`, 'yaml', 'too-large'],
+    ['half a million array entries', `a = [${'1, '.repeat(340_000)}]`, 'toml', 'too-large'],
+    ['nothing but quotes', '"'.repeat(1_000_000), 'yaml', 'too-large'],
+    [
+      'an image',
+      '\u0089PNG\r\n\u001a\n\ufffd\u0001\u0002\u0003\ufffd\u0004\u0005\u0006\u0007\ufffd\ufffd',
+      'yaml',
+      'binary',
+    ],
     ['an alias bomb', bomb, 'yaml', 'too-many-aliases'],
     ['an alias inside its anchor', 'a: &a [*a]', 'yaml', 'syntax'],
     ['a merge conflict', 'a: 1\n<<<<<<< ours\nb: 2\n=======\nb: 3\n>>>>>>> theirs\n', 'yaml', 'merge-conflict'],
@@ -149,6 +161,10 @@ describe('hostile input', () => {
       expect(parseConfig(text, language).issues.map((issue) => issue.code)).toContain(code);
     },
   );
+
+  it('keeps no more faults than anyone reads', () => {
+    expect(parseConfig(`{${'"a":1,'.repeat(50_000)}"a":1}`, 'json').issues.length).toBe(1000);
+  });
 
   const seeds: Record<Language, string> = {
     yaml: 'a: &x {tp: 8, l: [1, 2]}\nb:\n  <<: *x\n  s: "q # q"\n# c\n- x\n',
