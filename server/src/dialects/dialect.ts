@@ -2,6 +2,7 @@ import type { Finding } from '../plan/finding';
 import type { ModelSpec } from '../engine/model/spec';
 import type { Plan, Place, Planned } from '../plan/plan';
 import type { ConfigTree } from '../syntax/tree';
+import type { Vocabulary } from './vocabulary';
 
 /** What a file could be, with the evidence. Names alone never suffice. */
 export interface Detection {
@@ -52,4 +53,6 @@ export interface Dialect {
   readonly title: string;
   readonly detect: (tree: ConfigTree, fileName: string) => Detection | undefined;
   readonly read: (tree: ConfigTree, companion: ReadCompanion) => DialectReading;
+  /** Keys for hover and completion; absent where a format has none of its own. */
+  readonly vocabulary?: Vocabulary;
 }

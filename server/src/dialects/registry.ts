@@ -1,22 +1,13 @@
 import type { ConfigTree } from '../syntax/tree';
 import { strongest } from './detect';
 import type { Detection, Dialect } from './dialect';
-import { detectHfConfig } from './hf-config/detect';
-import { readHfConfig } from './hf-config/read';
-import { detectMegatron } from './megatron/detect';
-import { readMegatron } from './megatron/read';
-import { detectSglang } from './sglang/detect';
-import { readSglang } from './sglang/read';
-import { detectShardlens } from './shardlens/detect';
-import { readShardlens } from './shardlens/read';
+import { hfConfig } from './hf-config/dialect';
+import { megatron } from './megatron/dialect';
+import { sglang } from './sglang/dialect';
+import { shardlens } from './shardlens/dialect';
 
 /** Every file format that is read, the most specific first. Adding a framework adds one line here and one folder beside. */
-export const dialects: readonly Dialect[] = [
-  { id: 'shardlens', title: 'Shardlens plan', detect: detectShardlens, read: readShardlens },
-  { id: 'hf-config', title: 'Hugging Face config', detect: detectHfConfig, read: readHfConfig },
-  { id: 'megatron', title: 'Megatron-LM', detect: detectMegatron, read: readMegatron },
-  { id: 'sglang', title: 'SGLang server', detect: detectSglang, read: readSglang },
-];
+export const dialects: readonly Dialect[] = [shardlens, hfConfig, megatron, sglang];
 
 /**
  * What a file is, with the evidence: content first, names only in addition. Undefined for files that are not ours.
