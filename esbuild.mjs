@@ -1,5 +1,6 @@
 // All bundles in one place: extension host, language server, command line, webviews.
 import { access, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { build, context } from 'esbuild';
 
@@ -26,6 +27,40 @@ export default JSON.parse(strFromU8(inflateSync(Uint8Array.from(atob('${packed}'
       return { contents, loader: 'js', resolveDir: process.cwd() };
     });
   },
+};
+
+/** What other layers take from dialects/: the modules that make up the bundle of the file formats. */
+const FORMATS = ['registry', 'presets', 'schema', 'hf-config/model'].map((name) => `server/src/dialects/${name}`);
+
+/** Names of the values that the modules of FORMATS export; types leave no trace. */
+async function formatNames() {
+  const sources = await Promise.all(FORMATS.map((file) => readFile(`${file}.ts`, 'utf8')));
+  return sources.flatMap((source) =>
+    [...source.matchAll(/^export (?:async )?(?:function\*?|const) (\w+)/gm)].map(([, name]) => name),
+  );
+}
+
+/**
+ * The file formats are a bundle of their own, shared by server and command line and opened when the first file is read:
+ * a server starts without parsing two dozen readers. `load` is the expression that opens it.
+ */
+const formatsApart = (load) => ({
+  name: 'formats-apart',
+  setup(plugin) {
+    plugin.onResolve({ filter: /\/dialects\// }, ({ path: specifier, resolveDir, kind }) => {
+      const target = path.relative(process.cwd(), path.resolve(resolveDir, specifier)).replaceAll('\\', '/');
+      return kind === 'import-statement' && FORMATS.includes(target)
+        ? { path: target, namespace: 'formats' }
+        : undefined;
+    });
+    plugin.onLoad({ filter: /./, namespace: 'formats' }, async () => {
+      const getters = (await formatNames()).map((name) => `get ${name}() { return formats().${name}; }`);
+      return { contents: `const formats = () => ${load};\nmodule.exports = { ${getters.join(', ')} };`, loader: 'js' };
+    });
+  },
+});
+const formatsEntry = {
+  stdin: { contents: FORMATS.map((file) => `export * from './${file}';`).join('\n'), resolveDir: process.cwd() },
 };
 
 const common = {
@@ -60,13 +95,21 @@ const bundles = [
     outdir: 'dist',
   },
   { ...node, entryPoints: { 'client-node': 'client/src/client-node.ts' }, external: ['vscode'], outdir: 'dist' },
-  { ...node, entryPoints: { server: 'server/src/lsp/main-node.ts' }, outdir: 'dist' },
+  { ...node, ...formatsEntry, outfile: 'dist/dialects.js' },
   {
     ...node,
+    plugins: [...common.plugins, formatsApart("require('./dialects.js')")],
+    entryPoints: { server: 'server/src/lsp/main-node.ts' },
+    external: ['./dialects.js'],
+    outdir: 'dist',
+  },
+  {
+    ...node,
+    plugins: [...common.plugins, formatsApart("require('./dialects.js')")],
     entryPoints: { cli: 'server/src/cli/main.ts' },
     outdir: 'dist',
     banner: { js: '#!/usr/bin/env node' },
-    external: ['./server.js'],
+    external: ['./server.js', './dialects.js'],
   },
   {
     ...browser,
@@ -75,7 +118,19 @@ const bundles = [
     external: ['vscode'],
     outdir: 'dist',
   },
-  { ...browser, format: 'iife', entryPoints: { 'web/server': 'server/src/lsp/main-browser.ts' }, outdir: 'dist' },
+  { ...browser, ...formatsEntry, format: 'iife', globalName: 'shardlensDialects', outfile: 'dist/web/dialects.js' },
+  {
+    ...browser,
+    plugins: [
+      ...common.plugins,
+      formatsApart(
+        'globalThis.shardlensDialects ?? (importScripts(globalThis.shardlensDialectsUrl), globalThis.shardlensDialects)',
+      ),
+    ],
+    format: 'iife',
+    entryPoints: { 'web/server': 'server/src/lsp/main-browser.ts' },
+    outdir: 'dist',
+  },
   webview('timeline'),
   webview('placement'),
   webview('memory'),
@@ -92,8 +147,8 @@ await rm('dist', { recursive: true, force: true });
 await mkdir('dist', { recursive: true });
 const ready = [];
 for (const bundle of bundles) {
-  const entry = Object.values(bundle.entryPoints)[0];
-  if (await exists(entry)) ready.push(bundle);
+  const entry = Object.values(bundle.entryPoints ?? {})[0];
+  if (entry === undefined || (await exists(entry))) ready.push(bundle);
   else if (production) throw new Error(`${entry} is missing`);
   else console.log(`skipped  ${entry}, which is not there yet`);
 }

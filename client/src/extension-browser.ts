@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { LanguageClient } from 'vscode-languageclient/browser';
+import type { WorkerStart } from '../../server/src/protocol/worker';
 import type { ClientHandle } from './client';
 import { activateShardlens, type ShardlensApi } from './extension';
 
@@ -7,10 +8,13 @@ let client: ClientHandle | undefined;
 
 /** Browser hosts: the server is a worker. */
 export function activate(context: vscode.ExtensionContext): ShardlensApi {
-  const script = vscode.Uri.joinPath(context.extensionUri, 'dist', 'web', 'server.js').toString(true);
-  client = activateShardlens(context, (options) =>
-    Promise.resolve(new LanguageClient('shardlens', 'Shardlens', new Worker(script), options)),
-  );
+  const script = (name: string): string =>
+    vscode.Uri.joinPath(context.extensionUri, 'dist', 'web', name).toString(true);
+  client = activateShardlens(context, (options) => {
+    const worker = new Worker(script('server.js'));
+    worker.postMessage({ dialects: script('dialects.js') } satisfies WorkerStart);
+    return Promise.resolve(new LanguageClient('shardlens', 'Shardlens', worker, options));
+  });
   return { serverIsRunning: () => client?.current() !== undefined };
 }
 

@@ -60,6 +60,8 @@ async function startWorker(): Promise<{ readonly send: (message: object) => void
   const send = (message: object): void => {
     self.onmessage?.({ data: { jsonrpc: '2.0', ...message } });
   };
+  // What the client says first; here the formats are in the same script, so their address is never used.
+  self.onmessage?.({ data: { dialects: 'unused:' } });
   return { received, send };
 }
 

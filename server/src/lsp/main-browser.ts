@@ -1,9 +1,12 @@
 import { BrowserMessageReader, BrowserMessageWriter, createConnection } from 'vscode-languageserver/browser';
+import type { WorkerStart } from '../protocol/worker';
 import { startServer } from './server';
 
-// In a worker there is no disk; every file comes through the client.
-const connection = createConnection(
-  new BrowserMessageReader(self as unknown as Worker),
-  new BrowserMessageWriter(self as unknown as Worker),
-);
-startServer(connection, { readBelow: () => Promise.resolve(null) });
+const scope = self as unknown as Worker & { shardlensDialectsUrl?: string };
+
+scope.onmessage = ({ data }: MessageEvent<WorkerStart>) => {
+  scope.shardlensDialectsUrl = data.dialects;
+  // In a worker there is no disk; every file comes through the client.
+  const connection = createConnection(new BrowserMessageReader(scope), new BrowserMessageWriter(scope));
+  startServer(connection, { readBelow: () => Promise.resolve(null) });
+};

@@ -1,0 +1,5 @@
+/** The first message to the server in a worker, before the language server protocol begins. */
+export interface WorkerStart {
+  /** Address of the script with the file formats: a worker that was started through a blob does not know its own. */
+  readonly dialects: string;
+}
