@@ -49,7 +49,7 @@ function durationsOf(text: string): Durations {
     const [name = '', value = '', rest] = pair.split('=').map((part) => part.trim());
     const number = value === '' ? Number.NaN : Number(value);
     const known = (DURATION_NAMES as readonly string[]).includes(name);
-    if (!known || rest !== undefined || !Number.isFinite(number) || number < 0)
+    if (!known || rest !== undefined || !Number.isFinite(number) || number < 0 || number > 1e12)
       throw new UsageError(`--durations takes pairs such as F=1,I=1,W=1,FB=2,comm=0, not ${JSON.stringify(pair)}`);
     return [name, number];
   });

@@ -5,6 +5,7 @@ import { resolvePlan } from '../plan/resolve';
 import type { MemoryReport } from '../engine/memory/report';
 import type { Plan, ResolvedPlan } from '../plan/plan';
 import { checkPlan } from '../plan/rules/rules';
+import { usablePlan } from '../plan/usable';
 import { parseConfig } from '../syntax/parse';
 import type { ConfigTree } from '../syntax/tree';
 import type { Analysis, AnalysisInput } from './analysis';
@@ -160,13 +161,11 @@ function readAs(
     return uri === undefined ? undefined : reach.read(uri);
   });
   const plan = completePlan(reading, reach.directives, { uri: base.uri, read: reach.read, beside: reach.beside });
-  const resolved = resolvePlan(withFrameworkDefaults(plan, reading));
+  const usable = usablePlan(withFrameworkDefaults(plan, reading));
+  const resolved = resolvePlan(usable.plan);
   const memory = estimateMemory(resolved);
-  const findings = [
-    ...syntaxFindings(base.tree),
-    ...reading.findings,
-    ...ruleFindings(resolved, memory, reading.findings),
-  ];
+  const told = [...reading.findings, ...usable.findings];
+  const findings = [...syntaxFindings(base.tree), ...told, ...ruleFindings(resolved, memory, told)];
   const references = located(reading.references, base.uri);
   // Named files are wanted even where no rule reads them: links must know what is there, panels draw placements.
   const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);

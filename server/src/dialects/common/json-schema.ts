@@ -7,6 +7,7 @@ export interface JsonSchema {
   readonly enum?: readonly JsonValue[];
   readonly default?: JsonValue;
   readonly minimum?: number;
+  readonly maximum?: number;
   readonly items?: JsonSchema;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: boolean | JsonSchema;

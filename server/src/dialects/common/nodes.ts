@@ -98,10 +98,10 @@ export function numberOf(node: ConfigNode | undefined): number | undefined {
   return Number.isFinite(value) ? value : undefined;
 }
 
-/** A safe integer, also from quoted digits; undefined otherwise. */
+/** An integer, also from quoted digits; undefined otherwise. One too long to be exact stays as large as it is: what is impossible is said, not ignored. */
 export function integerOf(node: ConfigNode | undefined): number | undefined {
   const value = numberOf(node);
-  return value !== undefined && Number.isSafeInteger(value) ? value : undefined;
+  return value !== undefined && Number.isInteger(value) ? value : undefined;
 }
 
 export function booleanOf(node: ConfigNode | undefined): boolean | undefined {

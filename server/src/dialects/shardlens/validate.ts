@@ -99,8 +99,14 @@ function wrongValue(found: Located): Finding | undefined {
     typeof scalar.value === 'number' &&
     all.some(({ type }) => type === 'integer' || type === 'number');
   const low = all.find(({ minimum }) => minimum !== undefined)?.minimum;
+  const high = all.find(({ maximum }) => maximum !== undefined)?.maximum;
   const rule = choices.length > 0 || numeric ? 'wrong-value' : 'wrong-type';
-  const wants = numeric && low !== undefined && Number(scalar.value) < low ? `at least ${low}` : expected(all);
+  const wants =
+    numeric && low !== undefined && Number(scalar.value) < low
+      ? `at least ${low}`
+      : numeric && high !== undefined && Number(scalar.value) > high
+        ? `at most ${high}`
+        : expected(all);
   return remark({
     rule,
     severity: 'error',

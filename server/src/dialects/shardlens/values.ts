@@ -24,11 +24,14 @@ export function layerSet(node: ConfigNode, count: number): readonly boolean[] | 
   return flags;
 }
 
+/** Sums over a schedule stay exact far beyond this, and nothing that is timed takes longer. */
+const LONGEST = 1e12;
+
 /** Durations with the two that follow from others filled in: B = I + W and FB = F + B. Undefined when F or both of I and W are missing. */
 export function readDurations(node: ConfigNode): Durations | undefined {
   const of = (key: string): number | undefined => {
     const value = numberOf(childOf(node, key));
-    return value !== undefined && value >= 0 ? value : undefined;
+    return value !== undefined && value >= 0 && value <= LONGEST ? value : undefined;
   };
   const F = of('F');
   const whole = of('B');
