@@ -1,3 +1,4 @@
+import { environmentDetails } from './environment';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
 import type { Plan, Unresolved } from '../../plan/plan';
 import type { ConfigTree } from '../../syntax/tree';
@@ -69,7 +70,7 @@ export function readMegatron(tree: ConfigTree, _companion: ReadCompanion): Diale
     batch: readBatch(args),
     pipeline: readPipeline(args, layout.virtualPipeline?.value),
     unresolved: [...hiddenFields(args), ...frozenWeights(args)],
-    details: readDetails(args),
+    details: { ...readDetails(args), ...environmentDetails(root) },
   };
   return { plan, findings: [...spellingFindings(root, form), ...formFindings(args)], references: references(args) };
 }
