@@ -1,6 +1,6 @@
 import type { Finding } from '../plan/finding';
 import type { ModelSpec } from '../engine/model/spec';
-import type { Plan, Place, Planned } from '../plan/plan';
+import type { Plan, Place, Planned, ResolvedPlan } from '../plan/plan';
 import type { ConfigTree } from '../syntax/tree';
 import type { Vocabulary } from './vocabulary';
 
@@ -44,6 +44,8 @@ export interface DialectReading {
   readonly complete?: (plan: Plan, known: Known) => Plan;
   /** Findings only this dialect can give (spelling, unknown keys, its own checks). */
   readonly findings: readonly Finding[];
+  /** Findings only this dialect can give and that need the model, the cluster or another file's values. */
+  readonly check?: (resolved: ResolvedPlan) => readonly Finding[];
   readonly references: readonly Reference[];
 }
 

@@ -66,9 +66,11 @@ function ruleFindings(
   resolved: ResolvedPlan,
   memory: MemoryReport | undefined,
   earlier: readonly Finding[],
+  own: DialectReading['check'],
 ): Finding[] {
   const shared = [
     ...checkPlan({ plan: resolved.plan, resolved }, guarded),
+    ...(own === undefined ? [] : guarded(`${resolved.plan.dialect}-checks`, () => own(resolved))),
     ...guarded('unknown-gpu', () => unknownGpu(resolved)),
     ...guarded('unknown-model', () => unknownModel(resolved)),
   ];
@@ -165,7 +167,7 @@ function readAs(
   const resolved = resolvePlan(usable.plan);
   const memory = estimateMemory(resolved);
   const told = [...reading.findings, ...usable.findings];
-  const findings = [...syntaxFindings(base.tree), ...told, ...ruleFindings(resolved, memory, told)];
+  const findings = [...syntaxFindings(base.tree), ...told, ...ruleFindings(resolved, memory, told, reading.check)];
   const references = located(reading.references, base.uri);
   // Named files are wanted even where no rule reads them: links must know what is there, panels draw placements.
   const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);
