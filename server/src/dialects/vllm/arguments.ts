@@ -1,0 +1,88 @@
+import type { DialectReading, ReadCompanion, Reference } from '../dialect';
+import type { ModelSpec } from '../../engine/model/spec';
+import type { Plan, Planned } from '../../plan/plan';
+import type { Entry, MapNode } from '../../syntax/tree';
+import { placeOf, textOf } from '../common/nodes';
+import { derived, written } from '../common/sourced';
+import { hiddenFields, readVllmCluster, readVllmLayout, vllmDegrees } from './layout';
+import { completeVllm, readVllmExperts, readVllmQuantization, readVllmServing } from './serving';
+import { vllmValues, type VllmArguments, type VllmForm } from './values';
+
+/** What is known about a command beside its options. */
+export interface VllmCommand {
+  /** Text of the whole document: the places of the options point into it. */
+  readonly text: string;
+  /** A config file turns every key into `--key`; a command line also has one-dash names. */
+  readonly form: VllmForm;
+  /** The positional model of `vllm serve MODEL`, as an entry whose value is the word. */
+  readonly model?: Entry;
+  /** Environment of the process, as far as the document sets it. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export const NOTHING: Plan = {
+  dialect: 'vllm',
+  task: 'serving',
+  model: {},
+  quantization: {},
+  cluster: {},
+  layout: {},
+  precision: {},
+  optimizer: {},
+  recompute: {},
+  batch: {},
+  pipeline: {},
+  serving: {},
+  experts: {},
+  unresolved: [],
+};
+
+/** True for a folder of the file system rather than a repository id. */
+export function isLocal(path: string): boolean {
+  return /^(\.{0,2}\/|~\/|[A-Za-z]:[\\/])/.test(path);
+}
+
+/** The model: a repository id as it stands; of a local folder its name, with its config.json as reference. */
+export function namedModel(
+  entry: Entry | undefined,
+  read: ReadCompanion,
+): { readonly model: Planned<ModelSpec>; readonly references: readonly Reference[] } {
+  const path = textOf(entry?.value);
+  if (entry === undefined || path === undefined || path.length === 0) return { model: {}, references: [] };
+  const config = `${path.replace(/\/+$/, '')}/config.json`;
+  // The file system is asked before the hub, so `org/model` below this file is a folder too.
+  const local = isLocal(path) || read(config) !== undefined;
+  const name = isLocal(path)
+    ? (path
+        .split('/')
+        .filter((part) => !/^\.{0,2}$/.test(part))
+        .at(-1) ?? path)
+    : path;
+  return {
+    model: { name: name === path ? written(path, entry) : derived(name, `the folder of ${entry.key}`, entry) },
+    references: local ? [{ at: placeOf(entry), target: config, kind: 'model-config' }] : [],
+  };
+}
+
+function planOf(args: VllmArguments, model: Planned<ModelSpec>): Plan {
+  return {
+    ...NOTHING,
+    model,
+    layout: readVllmLayout(args, vllmDegrees(args)),
+    quantization: readVllmQuantization(args),
+    cluster: readVllmCluster(args),
+    serving: readVllmServing(args),
+    experts: readVllmExperts(args),
+    unresolved: hiddenFields(args),
+  };
+}
+
+/**
+ * Reads the arguments of one vLLM server with vLLM's own meaning. `root` holds options by name without dashes, as `parseArguments` and
+ * `optionsOf` give them (with `vllmArity`) or as a config file has them.
+ */
+export function readVllmArguments(root: MapNode, read: ReadCompanion, command: VllmCommand): DialectReading {
+  const args = vllmValues(root, command.text, command.form);
+  const { model, references } = namedModel(command.model ?? args.entry('model'), read);
+  return { plan: planOf(args, model), complete: completeVllm(args), findings: [], references };
+}
