@@ -12,7 +12,7 @@ export interface TrainingDetails {
   /** Megatron `--transformer-impl`: fused Transformer Engine modules, or plain PyTorch ones. Default `te`. */
   readonly transformerImpl?: 'te' | 'local';
   /** Attention that keeps S x S scores (`unfused`) or only the log-sum-exp (`flash`). Default `flash`; `unfused` with Megatron's plain modules. */
-  readonly attentionKernel?: 'flash' | 'unfused';
+  readonly attentionKernel?: 'flash' | 'unfused' | 'math';
   /** Transformer Engine's in-place loss, Megatron's fused or plain vocab-parallel loss, or torch's. Default by stack. */
   readonly crossEntropy?: 'te-fused' | 'fused' | 'native';
   /** Megatron `--make-vocab-size-divisible-by`; 1 where the stack does not pad. Default 128 on Megatron, else 1. */
@@ -55,6 +55,25 @@ export interface TrainingDetails {
   readonly optimizerInstances?: number;
   /** Megatron `--wgrad-deferral-limit` of `--defer-embedding-wgrad-compute`: microbatches whose logit gradients wait. Default 0. */
   readonly deferredHeadGradients?: number;
+  /**
+   * Whose model code runs: Megatron's modules, torchtitan's, or transformers'. Default by stack: `titan` on fsdp2, `transformers` on
+   * fsdp1, ddp and deepspeed without tensor or pipeline parallelism, else `megatron`.
+   */
+  readonly modelCode?: 'megatron' | 'titan' | 'transformers';
+  /** Mixed precision by `torch.autocast` over FP32 parameters (transformers' `bf16: true` on FP32 weights). Default false. */
+  readonly autocast?: boolean;
+  /** Low-rank adapters on frozen weights: module names (`q_proj`; empty or absent: every Linear of a layer), bytes of an adapter weight (default 4: peft keeps them in FP32). */
+  readonly lora?: { readonly rank: number; readonly targets?: readonly string[]; readonly bytes?: number };
+  /** QLoRA: frozen Linear weights stored in 4 bits (bitsandbytes NF4) or 8, opened to BF16 for every product. Default false. */
+  readonly quantizedBase?: boolean;
+  /** Bytes an element of a quantized base weight, its scales included. Default 0.5 + 0.5/64 × ... of NF4 with double quantization. */
+  readonly baseBytes?: number;
+  /** How torch's optimizer runs: one kernel, lists of tensors with one temporary list, or tensor by tensor. Default `foreach`; `fused` under DeepSpeed. */
+  readonly optimizerStep?: 'fused' | 'foreach' | 'for-loop';
+  /** DistributedDataParallel `gradient_as_bucket_view`: gradients live in the buckets. Default false: beside them. */
+  readonly gradientBucketView?: boolean;
+  /** FSDP: communication of gradients in this many bytes an element. Default 4, or the parameters' own. */
+  readonly reduceBytes?: number;
   /** Communicators a rank opens; each holds device memory outside the allocator. Default counted from the layout. */
   readonly communicators?: number;
 }

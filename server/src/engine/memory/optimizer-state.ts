@@ -59,7 +59,8 @@ export function stateBytes(input: TrainingInput): StateBytes {
 /** BF16 primary weights with FP8 products add cached FP8 copies: one, and its transpose where the GPU needs one layout (before Blackwell). */
 function cachedCopies(input: TrainingInput, wide: number): number {
   const { fp8Recipe } = input.precision;
-  if (fp8Recipe === 'none') return wide;
+  // FSDP2 jobs cast each gathered weight on the fly and keep no copy (torchao float8 and MX linears).
+  if (fp8Recipe === 'none' || input.optimizer.stack === 'fsdp2') return wide;
   const hopper = (input.cluster?.computeCapability ?? 90) < 100;
   const two = hopper || fp8Recipe === 'mxfp8' || fp8Recipe === 'nvfp4';
   return wide + (two ? 2 : 1) * lowWeightBytes(fp8Recipe);

@@ -1,13 +1,16 @@
 import { stageContents, stageLayers } from '../layout/stages';
 import type { StageContent } from '../layout/stages';
-import { DTYPE_BITS } from '../spec/numbers';
-import type { QuantizationSpec } from '../spec/numbers';
+import { formatTable } from '../model/formats';
+import { layerKinds, modelTensors, modulePath, type LayerKind } from '../model/inventory';
+import type { ModelSpec } from '../model/spec';
+import { shardOf, weightBytes, type Shard, type ShardDegrees } from '../model/shard';
+import { size, type ModelPart, type TensorShape } from '../model/tensors';
+import { DTYPE_BITS, type QuantizationSpec } from '../spec/numbers';
 import { paddedVocab } from './dims';
 import type { ServingInput } from './input';
 import type { Ledger } from './ledger';
 import { num, put } from './ledger';
-import type { TensorGroup } from './tensors';
-import { attentionTensors, elementsOnRank, feedForwardTensors, mtpExtraTensors } from './tensors';
+import { loadedMatrix } from './serving-loaded';
 
 /** Degrees by which each kind of weight is cut on a serving rank. */
 export interface ServingDegrees {
@@ -21,6 +24,9 @@ export interface ServingDegrees {
   readonly head: number;
 }
 
+/** Rows that engines round a vocabulary up to before cutting it (vLLM and SGLang vocab_parallel_embedding.py). */
+const VOCABULARY_PAD = 64;
+
 /**
  * SGLang and vLLM keep whole attention weights (and SGLang the whole embedding) on every data-parallel attention rank;
  * experts stay spread over all ranks (SGLang python/sglang/srt/layers/dp_attention.py, models/deepseek_v2.py).
@@ -29,198 +35,186 @@ export function servingDegrees(input: ServingInput): ServingDegrees {
   const { layout, serving } = input;
   const attention = Math.max(1, layout.tensor / layout.attentionData);
   const attentionSplit = layout.attentionData > 1;
+  // vLLM replicas of a data-parallel job, and TensorRT-LLM under attention data parallelism, cut what is dense like attention.
+  const together = attentionSplit && serving.stack !== 'sglang' && serving.stack !== 'generic';
   return {
     attention,
-    dense: serving.denseTensor ?? layout.tensor,
-    shared: layout.tensor,
+    dense: serving.denseTensor ?? (together ? attention : layout.tensor),
+    shared: together ? attention : layout.tensor,
     expert: layout.expert,
-    expertTensor: layout.expertTensor,
-    vocabulary: attentionSplit && serving.stack === 'sglang' ? 1 : layout.tensor,
-    head: attentionSplit && serving.dataParallelLmHead === true ? attention : layout.tensor,
+    // Experts that no degree spreads are cut by tensor parallelism, as every engine does without expert parallelism.
+    expertTensor: Math.max(layout.expertTensor, layout.expert > 1 ? 1 : layout.tensor),
+    vocabulary: attentionSplit ? (together ? attention : 1) : layout.tensor,
+    head: attentionSplit && (together || serving.dataParallelLmHead === true) ? attention : layout.tensor,
   };
 }
 
-/** Bytes an element of a quantized matrix, scales and zero points included. Shapes in OCP MX, compressed-tensors, GPTQ and NVFP4 layouts. */
-export function quantizedBytes(quantization: QuantizationSpec, rows: number, columns: number): number {
-  const scale = DTYPE_BITS[quantization.scaleDType ?? 'F32'] / 8;
-  const size = rows * columns;
-  const base = DTYPE_BITS[quantization.baseDType] / 8;
-  switch (quantization.method) {
-    case 'none':
-      return size * base;
-    case 'fp8-block':
-      return (
-        size +
-        scale *
-          Math.ceil(rows / (quantization.blockRows ?? 128)) *
-          Math.ceil(columns / (quantization.blockColumns ?? 128))
-      );
-    case 'fp8-tensor':
-      return size + scale;
-    case 'fp8-channel':
-      return size + scale * rows;
-    case 'mxfp8':
-      return size * (1 + 1 / 32);
-    case 'mxfp4':
-      return size * (0.5 + 1 / 32);
-    case 'nvfp4':
-      return size * (0.5 + 1 / 16) + 8;
-    case 'int8':
-    case 'bnb-8bit':
-      return size + scale * rows;
-    case 'int4-group': {
-      const group = quantization.groupSize ?? 128;
-      const perGroup = quantization.scaleDType === undefined ? 2 : scale;
-      return size * 0.5 + (group > 0 ? (size / group) * perGroup : rows * perGroup);
-    }
-    case 'bnb-4bit':
-      return size * (0.5 + 1 / 64 + 4 / (64 * 256));
-  }
+/** Pipeline stages of a serving job. Surplus layers go where the engine puts them. */
+export function servingStages(input: ServingInput): readonly StageContent[] {
+  const { model, layout, serving } = input;
+  const counts = layout.stageLayers ?? surplusLayers(model.layers, layout.pipeline, serving.stack);
+  return stageContents(model, stageLayers(model.layers, layout.pipeline, 1, counts));
 }
 
-/** Names of the Hugging Face modules that our groups stand for, to match exclusion patterns. */
-const MODULE_NAMES: Readonly<Record<string, string>> = {
-  'routed expert up': 'mlp.experts.gate_up_proj',
-  'routed expert down': 'mlp.experts.down_proj',
-  'shared expert up': 'mlp.shared_experts.gate_proj',
-  'shared expert down': 'mlp.shared_experts.down_proj',
-  'feed-forward up': 'mlp.gate_proj',
-  'feed-forward down': 'mlp.down_proj',
-  'query projection': 'self_attn.q_proj',
-  'key and value projections': 'self_attn.k_proj',
-  'attention output': 'self_attn.o_proj',
-  'query down-projection': 'self_attn.q_a_proj',
-  'query up-projection': 'self_attn.q_b_proj',
-  'KV down-projection': 'self_attn.kv_a_proj_with_mqa',
-  'KV up-projection': 'self_attn.kv_b_proj',
-};
-
-/** True when an exclusion pattern of the quantization config covers a module: `re:` patterns, `*` globs, or a part of the name. */
-export function isExcluded(name: string, patterns: readonly string[]): boolean {
-  return patterns.some((pattern) => {
-    const full = `model.layers.0.${name}`;
-    if (pattern.startsWith('re:') || pattern.includes('*')) {
-      const words = pattern
-        .replace(/^re:/, '')
-        .split(/\.?\*+|\[[^\]]*\]|\\d\+?|\(.*?\)/)
-        .map((word) => word.replace(/[\\^$.]+/g, '.').replace(/^\.|\.$/g, ''))
-        .filter((word) => word.length > 3 && !/^model(\.layers)?$/.test(word));
-      return words.length > 0 && words.every((word) => full.includes(word));
-    }
-    return (
-      full.startsWith(`${pattern}.`) ||
-      full === pattern ||
-      (name.includes('.') && (name === pattern || name.startsWith(`${pattern}.`) || name.endsWith(`.${pattern}`)))
-    );
+/**
+ * Layers of each stage: SGLang gives the surplus to the last stages, vLLM to those before the last one (the head's), TensorRT-LLM
+ * to the first. Sources: SGLang utils/common.py make_layers, vLLM distributed/utils.py get_pp_indices, TensorRT-LLM mapping.py pp_layers.
+ */
+export function surplusLayers(layers: number, stages: number, stack: ServingInput['serving']['stack']): number[] {
+  const base = Math.floor(layers / stages);
+  const extra = layers % stages;
+  return Array.from({ length: stages }, (_, stage) => {
+    const fromEnd = stages - 1 - stage;
+    const more =
+      stack === 'sglang'
+        ? fromEnd < extra
+        : stack === 'vllm'
+          ? fromEnd >= 1 && fromEnd <= extra
+          : stage < extra;
+    return base + (more ? 1 : 0);
   });
 }
 
-/** Bytes of one tensor group a layer on one rank. */
-function groupBytes(
-  input: ServingInput,
-  tensor: TensorGroup,
-  degrees: { tensor: number; expert: number; expertTensor: number },
-): number {
-  const { model, quantization } = input;
-  const base = DTYPE_BITS[quantization?.baseDType ?? 'BF16'] / 8;
-  const elements = elementsOnRank(tensor, model, degrees);
-  if (elements === 0) return 0;
-  const name = MODULE_NAMES[tensor.group];
-  if (quantization === undefined || quantization.method === 'none' || !tensor.lowPrecision) return elements * base;
-  if (name !== undefined && isExcluded(name, quantization.excluded ?? [])) return elements * base;
-  const t = tensor.expert ? degrees.expertTensor : degrees.tensor;
-  const rows =
-    tensor.cut === 'column'
-      ? tensor.rows / t
-      : tensor.cut === 'kv'
-        ? tensor.rows / Math.min(t, model.kvHeads)
-        : tensor.rows;
-  const columns = tensor.cut === 'row' ? tensor.columns / t : tensor.columns;
-  return (elements / (rows * columns)) * quantizedBytes(quantization, rows, columns);
+const GROUP_OF: Readonly<Record<ModelPart, string>> = {
+  embedding: 'embedding',
+  attention: 'attention',
+  dense: 'feed-forward',
+  router: 'router',
+  experts: 'routed experts',
+  shared: 'shared experts',
+  norms: 'norms',
+  mtp: 'MTP joining',
+  finalNorm: 'final norm',
+  head: 'output head',
+};
+
+const FIELDS_OF: Readonly<Partial<Record<ModelPart, readonly string[]>>> = {
+  attention: ['layout.attentionData', 'layout.tensor'],
+  dense: ['serving.denseTensor', 'layout.tensor'],
+  experts: ['experts.redundant', 'layout.expert', 'layout.expertTensor'],
+  router: ['model.experts'],
+  mtp: ['serving.speculativeTokens'],
+};
+
+/** Cuts of one tensor: shared experts and head may be cut unlike the rest. */
+function degreesFor(tensor: TensorShape, d: ServingDegrees, slots: number): ShardDegrees {
+  return {
+    tensor: d.attention,
+    dense: tensor.part === 'shared' ? d.shared : d.dense,
+    vocabulary: tensor.part === 'head' ? d.head : d.vocabulary,
+    expert: d.expert,
+    expertTensor: d.expertTensor,
+    redundantExperts: slots,
+  };
 }
 
-/** Pipeline stages of a serving job. */
-export function servingStages(input: ServingInput): readonly StageContent[] {
-  const { model, layout } = input;
-  return stageContents(model, stageLayers(model.layers, layout.pipeline, 1, layout.stageLayers));
+interface Weigher {
+  readonly bytes: (tensor: TensorShape, layer: number | undefined) => number;
+  readonly uniform: boolean;
+}
+
+function weigher(input: ServingInput): Weigher {
+  const { model, experts } = input;
+  const quantization: QuantizationSpec = input.quantization ?? { method: 'none', baseDType: 'BF16' };
+  const formats = formatTable(quantization);
+  const d = servingDegrees(input);
+  const kvHeads = size(model.kvHeads);
+  const redundant = size(experts?.redundant);
+  return {
+    uniform: formats.uniform,
+    bytes: (tensor, layer) => {
+      const degrees = degreesFor(tensor, d, redundant);
+      const padded = tensor.sharding === 'vocab' ? padVocabulary(tensor, degrees.vocabulary ?? 1) : tensor;
+      const format = formats.formatOf(tensor, modulePath(model, tensor, layer));
+      const shard: Shard = shardOf(padded, degrees, kvHeads);
+      return weightBytes(loadedMatrix(shard, tensor, format, input), format);
+    },
+  };
+}
+
+function padVocabulary(tensor: TensorShape, cut: number): TensorShape {
+  return { ...tensor, rows: paddedVocab(tensor.rows, VOCABULARY_PAD, cut) };
+}
+
+/**
+ * What the absorbed form of MLA keeps beside `kv_b_proj`: the key and value halves once more in the base format, transposed for
+ * batched products (vLLM v1/attention/backends/mla/common.py process_weights_after_loading; SGLang models/deepseek_v2.py post_load_weights;
+ * TensorRT-LLM modules/attention.py k_b_proj_trans and v_b_proj).
+ */
+function absorbedBytes(model: ModelSpec, attention: number, base: number, stack: string): number {
+  if (model.attention !== 'mla' || stack === 'generic') return 0;
+  const heads = Math.ceil(size(model.heads) / attention);
+  return heads * (size(model.qkNopeHeadDim) + size(model.vHeadDim)) * size(model.kvLoraRank) * base;
+}
+
+function layersWithin({ layers }: LayerKind, stage: StageContent): readonly number[] {
+  return layers.filter((layer) => layer >= stage.firstLayer && layer < stage.firstLayer + stage.layers);
+}
+
+/** Bytes of a kind of layer on one stage, by part. */
+function kindBytes(kind: LayerKind, layers: readonly number[], { bytes, uniform }: Weigher): Map<ModelPart, number> {
+  const sums = new Map<ModelPart, number>();
+  for (const tensor of kind.tensors) {
+    if (tensor.storage === 'buffer') continue;
+    let total = 0;
+    if (uniform) total = bytes(tensor, layers[0]) * layers.length;
+    else for (const layer of layers) total += bytes(tensor, layer);
+    sums.set(tensor.part, (sums.get(tensor.part) ?? 0) + total);
+  }
+  return sums;
+}
+
+function putLayers(ledger: Ledger, input: ServingInput, stage: StageContent, weigh: Weigher): void {
+  const { model, serving } = input;
+  const drafting = size(serving.speculativeTokens) > 0;
+  const attention = servingDegrees(input).attention;
+  const base = DTYPE_BITS[input.quantization?.baseDType ?? 'BF16'] / 8;
+  const absorbed = absorbedBytes(model, attention, base, serving.stack);
+  for (const kind of layerKinds(model)) {
+    const layers = kind.mtp ? (drafting && stage.head ? kind.layers : []) : layersWithin(kind, stage);
+    if (layers.length === 0) continue;
+    const draft = kind.mtp ? 'draft ' : '';
+    for (const [part, total] of kindBytes(kind, layers, weigh)) {
+      const group = `${draft}${GROUP_OF[part]}${part === 'attention' && kind.mixer !== 'attention' ? ` (${kind.mixer})` : ''}`;
+      put(ledger, 'weights', group, total, `${num(layers.length)} layers × ${num(total / layers.length)} B`, [
+        ...(FIELDS_OF[part] ?? []),
+        'quantization.method',
+        'layout.pipeline',
+      ]);
+    }
+    if (kind.mixer !== 'attention' || absorbed === 0) continue;
+    put(
+      ledger,
+      'weights',
+      `${draft}absorbed KV up-projection`,
+      layers.length * absorbed,
+      `${num(layers.length)} layers × ${num(absorbed)} B`,
+      ['model.kvLoraRank', 'layout.attentionData', 'layout.tensor'],
+    );
+  }
 }
 
 /** Weights of one stage as the engine loads them. */
 export function putServingWeights(ledger: Ledger, input: ServingInput, stage: StageContent): void {
-  const { model, experts, serving } = input;
-  const d = servingDegrees(input);
-  const base = DTYPE_BITS[input.quantization?.baseDType ?? 'BF16'] / 8;
-  const mtp = (serving.speculativeTokens ?? 0) > 0 ? stage.mtpLayers : 0;
-  const sum = (tensors: readonly TensorGroup[], tensor: number): number => {
-    let bytes = 0;
-    for (const group of tensors)
-      bytes += groupBytes(input, group, { tensor, expert: d.expert, expertTensor: d.expertTensor });
-    return bytes;
-  };
-  const layers = (group: string, count: number, each: number, fields: readonly string[]): void => {
-    put(ledger, 'weights', group, count * each, `${num(count)} layers × ${num(each)} B`, [
-      ...fields,
-      'quantization.method',
-      'layout.pipeline',
+  const { model, serving } = input;
+  const weigh = weigher(input);
+  putLayers(ledger, input, stage, weigh);
+  for (const tensor of modelTensors(model)) {
+    const needed = tensor.part === 'embedding' ? stage.embedding || (stage.head && model.tiedEmbeddings) : stage.head;
+    if (!needed) continue;
+    const bytes = weigh.bytes(tensor, undefined);
+    put(ledger, 'weights', GROUP_OF[tensor.part], bytes, `${num(tensor.rows)} × ${num(tensor.columns)}: ${num(bytes)} B`, [
+      'model.vocabSize',
+      'layout.tensor',
+      'layout.attentionData',
     ]);
-  };
-  layers('attention and norms', stage.layers + mtp, sum(attentionTensors(model), d.attention), [
-    'layout.attentionData',
-    'layout.tensor',
-  ]);
-  layers('feed-forward', stage.denseLayers, sum(feedForwardTensors(model, false), d.dense), [
-    'serving.denseTensor',
-    'layout.tensor',
-  ]);
-  const moeLayers = stage.moeLayers + mtp;
-  if (moeLayers > 0 && (model.experts ?? 0) > 0) {
-    const all = feedForwardTensors(model, true);
-    const physical = (model.experts ?? 0) + (experts?.redundant ?? 0);
-    const slots = physical / (model.experts ?? 1);
-    layers(
-      'routed experts',
-      moeLayers,
-      sum(
-        all.filter(({ expert }) => expert),
-        1,
-      ) * slots,
-      ['experts.redundant', 'layout.expert', 'layout.expertTensor'],
-    );
-    layers(
-      'router',
-      moeLayers,
-      sum(
-        all.filter(({ group }) => group.startsWith('router')),
-        1,
-      ),
-      ['model.experts'],
-    );
-    layers(
-      'shared experts',
-      moeLayers,
-      sum(
-        all.filter(({ group }) => group.startsWith('shared')),
-        d.shared,
-      ),
-      ['layout.tensor'],
-    );
   }
-  if (mtp > 0) layers('MTP joining', mtp, sum(mtpExtraTensors(model), 1), ['serving.speculativeTokens']);
-  const table = (group: string, cut: number): void => {
-    const rows = paddedVocab(model.vocabSize, 64, cut) / cut;
-    put(
-      ledger,
-      'weights',
-      group,
-      rows * model.hiddenSize * base,
-      `${num(rows)} × ${num(model.hiddenSize)} × ${num(base)} B`,
-      ['model.vocabSize', 'layout.tensor', 'layout.attentionData'],
-    );
-  };
-  if (stage.embedding || (stage.head && model.tiedEmbeddings)) table('embedding', d.vocabulary);
-  if (stage.head && !model.tiedEmbeddings) table('output head', d.head);
-  if (stage.head)
-    put(ledger, 'weights', 'final norm', model.hiddenSize * base, `${num(model.hiddenSize)} × ${num(base)} B`, [
-      'model.hiddenSize',
+  if (stage.head && size(serving.draftBytes) > 0)
+    put(ledger, 'weights', 'draft model', size(serving.draftBytes), `${num(size(serving.draftBytes))} B`, [
+      'serving.draftBytes',
+    ]);
+  if (stage.embedding && size(serving.encoderBytes) > 0 && serving.languageOnly !== true)
+    put(ledger, 'weights', 'encoder', size(serving.encoderBytes), `${num(size(serving.encoderBytes))} B`, [
+      'serving.encoderBytes',
     ]);
 }

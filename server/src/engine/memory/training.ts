@@ -3,6 +3,7 @@ import { countRanks, formatRanks, rankCoordinates } from '../layout/rank-grid';
 import type { StageContent } from '../layout/stages';
 import { chunksPerRank, stageContents, stageLayers, stagesOfRank } from '../layout/stages';
 import { fsdpRank, planFsdp } from './fsdp';
+import { hfRank, prepareHf, usesTransformers } from './hf';
 import type { TrainingInput } from './input';
 import { refuseTraining } from './input';
 import type { RankMemory } from './ledger';
@@ -15,6 +16,10 @@ import type { MemoryReport, RankClass } from './report';
 type RankModel = (rank: number, stages: readonly StageContent[]) => RankMemory;
 
 function modelOf(input: TrainingInput): RankModel {
+  if (usesTransformers(input)) {
+    const job = prepareHf(input);
+    return (_, stages) => hfRank(job, stages);
+  }
   if (input.optimizer.stack === 'fsdp2') {
     const plan = planFsdp(input);
     return (rank, stages) => fsdpRank(plan, rank, stages);

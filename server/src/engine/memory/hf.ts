@@ -1,0 +1,118 @@
+import type { StageContent } from '../layout/stages';
+import type { Store } from './autograd';
+import { deepspeedStrategy } from './hf-deepspeed';
+import { fsdpStrategy } from './hf-fsdp';
+import type { HfMoment, HfPlan } from './hf-plan';
+import { planHf } from './hf-plan';
+import { plainStrategy } from './hf-plain';
+import type { HfStrategy } from './hf-strategy';
+import type { TrainingInput } from './input';
+import type { Ledger, RankMemory } from './ledger';
+import { MIB, newLedger, num, put } from './ledger';
+import { stageWeights } from './weights';
+
+/** A transformers job with the way its states are shared out. */
+export interface HfJob {
+  readonly plan: HfPlan;
+  readonly strategy: HfStrategy;
+}
+
+/** True where the estimate follows transformers' model code. */
+export function usesTransformers(input: TrainingInput): boolean {
+  const { details, layout, optimizer } = input;
+  const whole = layout.tensor === 1 && layout.pipeline === 1 && layout.virtualPipeline === 1;
+  if (!whole) return false;
+  if (details?.modelCode !== undefined) return details.modelCode === 'transformers';
+  return optimizer.stack === 'ddp' || optimizer.stack === 'fsdp1' || optimizer.stack === 'deepspeed';
+}
+
+/** Works out everything that does not depend on the rank. */
+export function prepareHf(input: TrainingInput): HfJob {
+  const plan = planHf(input);
+  const stack = input.optimizer.stack;
+  if (stack === 'deepspeed') return { plan, strategy: deepspeedStrategy(plan) };
+  if (stack === 'fsdp1' || stack === 'fsdp2') return { plan, strategy: fsdpStrategy(plan) };
+  return { plan, strategy: plainStrategy(plan) };
+}
+
+/** Items of one rank at its fullest moment, and what stays between steps. */
+export function hfRank(job: HfJob, stages: readonly StageContent[]): RankMemory {
+  const { plan, strategy } = job;
+  const modules = stageWeights(plan.input, plan.table, stages);
+  const ledger = newLedger();
+  strategy.resting(ledger, modules);
+  put(ledger, 'workspace', 'cuBLAS workspaces', 64 * MIB, `2 threads × ${num(32 * MIB)} B`, ['cluster.gpu']);
+  const resting = ledger.items.reduce((total, { bytes }) => total + bytes, 0);
+  let best: Ledger | undefined;
+  let most = -1;
+  const consider = (build: (into: Ledger) => void): void => {
+    const candidate = newLedger();
+    build(candidate);
+    const bytes = candidate.items.reduce((total, item) => total + item.bytes, 0);
+    if (bytes <= most) return;
+    best = candidate;
+    most = bytes;
+  };
+  const heaviest = new Map<string, HfMoment>();
+  let peak = -1;
+  for (const moment of plan.moments) {
+    const bytes = moment.kept + moment.running + strategy.extraBytes(moment);
+    if (bytes <= peak) continue;
+    peak = bytes;
+    heaviest.set('peak', moment);
+  }
+  const moment = heaviest.get('peak');
+  if (moment !== undefined)
+    consider((into) => {
+      putMoment(into, plan, moment);
+      strategy.put(into, moment);
+    });
+  consider((into) => {
+    strategy.step(into);
+  });
+  if (best !== undefined) ledger.items.push(...best.items);
+  return { items: ledger.items, resting };
+}
+
+const TOKENS = ['batch.microBatch', 'batch.sequenceLength', 'model.hiddenSize', 'recompute.granularity'] as const;
+
+/** Tensors of one moment by group: what earlier layers keep, and the running module. */
+function putMoment(ledger: Ledger, plan: HfPlan, moment: HfMoment): void {
+  const { head } = plan;
+  const logits = ['model.vocabSize', 'batch.microBatch', 'batch.sequenceLength'];
+  const groups = new Map<string, { layers: number; bytes: number }>();
+  let listed = 0;
+  plan.layers.slice(0, Math.max(0, moment.layer)).forEach((layer) => {
+    const own = new Map<string, number>();
+    for (const store of layer.kept) own.set(store.group, (own.get(store.group) ?? 0) + store.bytes);
+    for (const [group, bytes] of own) {
+      const key = `${layer.moe ? 'MoE' : 'dense'} layers: ${group}`;
+      const entry = groups.get(key);
+      if (entry === undefined) groups.set(key, { layers: 1, bytes });
+      else entry.layers += 1;
+      listed += bytes;
+    }
+  });
+  for (const [group, { layers, bytes }] of groups)
+    put(ledger, 'activations', group, layers * bytes, `${num(layers)} layers × ${num(bytes)} B`, TOKENS);
+  const rest = moment.kept - listed;
+  put(ledger, 'activations', 'rotary tables and inputs of the running layer', rest, `${num(rest)} B`, TOKENS);
+  if (moment.phase === 'forward' || moment.phase === 'head') {
+    putStores(ledger, head.saved, logits);
+    const rest = moment.running - head.savedBytes;
+    const what = moment.phase === 'forward' ? 'logits before the loss' : 'gradients of logits';
+    put(ledger, 'activations', what, rest, `${num(rest)} B`, logits);
+  } else
+    put(
+      ledger,
+      'activations',
+      moment.phase === 'layer' ? `layer ${num(moment.layer)} running backward` : 'embedding running backward',
+      moment.running,
+      `${num(moment.running)} B`,
+      TOKENS,
+    );
+}
+
+function putStores(ledger: Ledger, stores: readonly Store[], fields: readonly string[]): void {
+  for (const { group, bytes } of stores) put(ledger, 'activations', group, bytes, `${num(bytes)} B`, fields);
+}

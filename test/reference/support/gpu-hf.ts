@@ -1,0 +1,189 @@
+import type { TrainingDetails, TrainingInput } from '../../../server/src/engine/memory/input';
+import type { ModelSpec } from '../../../server/src/engine/model/spec';
+import type { OptimizerSpec } from '../../../server/src/engine/spec/training';
+import { sharedJson } from '../../shared';
+import { denseModel, layoutOf, megatronInput } from './memory-input';
+
+/** One measured job of a transformers model on an H100: a single process, FSDP, or DeepSpeed. */
+export interface GpuHfRow {
+  readonly id: string;
+  readonly ok: boolean;
+  readonly spec: Readonly<Record<string, unknown>> & {
+    readonly model: string;
+    readonly mbs: number;
+    readonly seq: number;
+    readonly world?: number;
+    readonly rank?: number;
+  };
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly ds_config?: Readonly<Record<string, unknown>>;
+  readonly phases: Readonly<Record<string, { readonly before: number; readonly after: number; readonly peak: number }>>;
+  readonly peak_steady: number;
+  readonly peak_phase: string;
+  readonly attn_nodes?: Readonly<Record<string, number>>;
+  readonly experts_implementation?: string;
+}
+
+export function gpuRows(file: string): GpuHfRow[] {
+  const content = sharedJson<GpuHfRow[] | { rows: GpuHfRow[] }>('truth', file);
+  return Array.isArray(content) ? content : content.rows;
+}
+
+/** Published sizes, for rows that did not record their config. */
+const KNOWN: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  'llama-3.2-1b': {
+    hidden_size: 2048,
+    intermediate_size: 8192,
+    num_hidden_layers: 16,
+    num_attention_heads: 32,
+    num_key_value_heads: 8,
+    head_dim: 64,
+    vocab_size: 128256,
+    tie_word_embeddings: true,
+  },
+  'llama-3-8b': {
+    hidden_size: 4096,
+    intermediate_size: 14336,
+    num_hidden_layers: 32,
+    num_attention_heads: 32,
+    num_key_value_heads: 8,
+    vocab_size: 128256,
+    tie_word_embeddings: false,
+  },
+  'mixtral-8x7b': {
+    hidden_size: 4096,
+    intermediate_size: 14336,
+    num_hidden_layers: 32,
+    num_attention_heads: 32,
+    num_key_value_heads: 8,
+    num_local_experts: 8,
+    num_experts_per_tok: 2,
+    vocab_size: 32000,
+    tie_word_embeddings: false,
+  },
+};
+
+/** The model of a row from its transformers config. */
+export function gpuHfModel(row: GpuHfRow): ModelSpec {
+  const config: Readonly<Record<string, unknown>> = {
+    ...(KNOWN[row.spec.model] ?? {}),
+    ...(row.config ?? {}),
+    ...((row.spec['override'] ?? {}) as Record<string, unknown>),
+  };
+  const n = (key: string, otherwise = 0): number =>
+    typeof config[key] === 'number' ? (config[key] as number) : otherwise;
+  const layers = n('num_hidden_layers');
+  const heads = n('num_attention_heads');
+  const experts = n('n_routed_experts', n('num_local_experts', n('num_experts')));
+  const mla = n('kv_lora_rank') > 0;
+  const family = row.spec.model.startsWith('gemma-2') ? 'gemma2' : row.spec.model.startsWith('gemma') ? 'gemma' : '';
+  return denseModel({
+    name: row.spec.model,
+    ...(family === '' ? {} : { family }),
+    layers,
+    hiddenSize: n('hidden_size'),
+    intermediateSize: n('intermediate_size'),
+    vocabSize: n('vocab_size'),
+    heads,
+    kvHeads: n('num_key_value_heads', heads),
+    headDim: n('head_dim', n('hidden_size') / heads),
+    tiedEmbeddings: config['tie_word_embeddings'] === true,
+    qkNorm: row.spec.model.startsWith('qwen3') ? 'head' : 'none',
+    normsPerLayer: family === 'gemma2' ? 4 : 2,
+    ...(mla
+      ? {
+          attention: 'mla' as const,
+          qLoraRank: n('q_lora_rank'),
+          kvLoraRank: n('kv_lora_rank'),
+          qkNopeHeadDim: n('qk_nope_head_dim'),
+          qkRopeHeadDim: n('qk_rope_head_dim'),
+          vHeadDim: n('v_head_dim'),
+        }
+      : {}),
+    ...(experts > 0
+      ? {
+          experts,
+          expertsPerToken: n('num_experts_per_tok'),
+          expertIntermediateSize: n('moe_intermediate_size', n('intermediate_size')),
+          sharedExperts: n('n_shared_experts'),
+          routerCorrectionBias: mla,
+          moeLayers: Array.from({ length: layers }, (_, layer) => layer >= n('first_k_dense_replace')),
+        }
+      : {}),
+  });
+}
+
+/** A transformers job of one rank, before the stack's own settings. */
+export function gpuHfBase(
+  row: GpuHfRow,
+  details: TrainingDetails,
+  optimizer: Partial<OptimizerSpec>,
+  microbatches = 1,
+): TrainingInput {
+  const world = row.spec.world ?? 1;
+  const base = megatronInput(
+    gpuHfModel(row),
+    layoutOf({ worldSize: world }),
+    { microBatch: row.spec.mbs, microbatches, sequenceLength: row.spec.seq },
+    { vocabDivisor: 1, modelCode: 'transformers', ...details },
+  );
+  const ckpt = row.spec['ckpt'];
+  return {
+    ...base,
+    optimizer: { ...base.optimizer, gradientAccumulationFusion: false, ...optimizer },
+    recompute: { granularity: ckpt === null || ckpt === undefined || ckpt === false ? 'none' : 'full' },
+  };
+}
+
+const OPTIMIZERS: Readonly<Record<string, OptimizerSpec['kind']>> = {
+  adamw: 'adam',
+  adam: 'adam',
+  sgd: 'sgd',
+  adafactor: 'adafactor',
+  lion: 'lion',
+};
+
+/** The job of a row of gpu-hf_train.json. */
+export function gpuHfTrainInput(row: GpuHfRow): TrainingInput {
+  const { spec } = row;
+  const opt = String(spec['opt']);
+  const kind = OPTIMIZERS[opt.split('_')[0] ?? ''] ?? 'adam';
+  const stateless = opt === 'none' || opt === 'sgd';
+  const dtype = spec['param_dtype'] === 'fp32' ? 'F32' : 'BF16';
+  const amp = spec['amp'] === true;
+  const lora = typeof spec['lora'] === 'number' ? spec['lora'] : undefined;
+  const ddp = typeof spec['ddp'] === 'number' ? spec['ddp'] : 1;
+  const attention = spec['attn'] === 'eager' ? 'unfused' : dtype === 'F32' && !amp ? 'math' : 'flash';
+  const details: TrainingDetails = {
+    autocast: amp,
+    attentionKernel: attention,
+    optimizerStep: opt.endsWith('foreach') ? 'foreach' : opt.endsWith('forloop') ? 'for-loop' : 'fused',
+    gradientBucketView: spec['gabv'] === true,
+    ...(lora === undefined
+      ? {}
+      : {
+          lora: {
+            rank: lora,
+            ...(Array.isArray(spec['lora_targets']) ? { targets: spec['lora_targets'] as string[] } : {}),
+          },
+        }),
+  };
+  const base = gpuHfBase({ ...row, spec: { ...spec, world: ddp } }, details, {
+    stack: 'ddp',
+    kind: stateless ? 'adafactor' : kind,
+    zeroStage: 0,
+  });
+  const moment = lora === undefined ? dtype : 'F32';
+  return {
+    ...base,
+    precision: {
+      ...base.precision,
+      weights: dtype,
+      compute: amp || dtype === 'BF16' ? 'BF16' : 'F32',
+      gradients: dtype,
+      masterWeights: 'none',
+      firstMoment: moment,
+      secondMoment: moment,
+    },
+  };
+}
