@@ -22,15 +22,26 @@ const OWNER: Readonly<Record<string, string>> = {
   'inference/hf-quant-config': 'hf-config',
   'inference/hf-gptq-quantize-config': 'hf-config',
   'inference/deepseek-inference': 'hf-config',
+  'inference/vllm-yaml': 'vllm',
+  'inference/vllm-eval-yaml': 'vllm',
+  'inference/vllm-recipes-site': 'vllm',
+  'inference/trtllm-yaml': 'tensorrt-llm',
+  'inference/llmcompressor-recipe': 'llm-compressor',
+  'inference/llmcompressor-e2e': 'llm-compressor',
+  'inference/modelopt-recipe': 'modelopt',
   'training/megatron-modelconfig': 'megatron',
   'training/megatron-yaml-swift': 'megatron',
   'training/megatron-yaml-cfg': 'megatron',
+  'training/torchtitan-toml': 'torchtitan',
 };
 
 /** Dynamo hands these files to SGLang's own argument parser: they hold nothing but its arguments. */
 const SGLANG_BY_DYNAMO = /dynamo-configs__deepseek-?r1-fp8/;
+/** And these to vLLM's. */
+const VLLM_BY_DYNAMO = /dynamo-configs__llama-3/;
 
 function ownerOf(folder: string, name: string): string {
+  if (folder === 'inference/dynamo' && VLLM_BY_DYNAMO.test(name)) return 'vllm';
   return OWNER[folder] ?? (folder === 'inference/dynamo' && SGLANG_BY_DYNAMO.test(name) ? 'sglang' : 'none');
 }
 
