@@ -2,6 +2,7 @@ import type { LayoutSpec } from '../../engine/spec/layout';
 import type { ModelSpec } from '../../engine/model/spec';
 import type { Finding } from '../finding';
 import type { Plan, Sourced } from '../plan';
+import { TRAINING_EXPERTS, TRAINING_HEADS, TRAINING_LAYERS } from './enforcement';
 import {
   advice,
   divisors,
@@ -21,6 +22,7 @@ import {
 type PerDialect = Readonly<Record<string, Enforcement>>;
 
 const HEADS: PerDialect = {
+  ...TRAINING_HEADS,
   megatron: {
     severity: 'error',
     source: megatron('megatron/core/transformer/transformer_config.py', 'TransformerConfig.__post_init__'),
@@ -29,11 +31,13 @@ const HEADS: PerDialect = {
   shardlens: { severity: 'error' },
 };
 const EXPERTS: PerDialect = {
+  ...TRAINING_EXPERTS,
   megatron: { severity: 'error', source: megatron('megatron/training/arguments.py', 'validate_args') },
   sglang: { severity: 'error', source: sglang('layers/moe/fused_moe_triton/layer.py', 'FusedMoE.__init__') },
   shardlens: { severity: 'error' },
 };
 const LAYERS: PerDialect = {
+  ...TRAINING_LAYERS,
   megatron: { severity: 'error', source: megatron('megatron/training/arguments.py', 'validate_args') },
   // HAI-LLM-like trainers split unevenly by hand, so an uneven split without a list is only worth a word.
   shardlens: { severity: 'information' },

@@ -5,6 +5,7 @@ import {
   kvHeadsNotDivisible,
   layersNotDivisible,
 } from './model-splits';
+import { gpuLacksFormat } from './gpu-formats';
 import { scheduleConstraint } from './pipeline';
 import type { Finding } from '../finding';
 import type { PlanRule, PlanRuleContext } from './rule-context';
@@ -32,6 +33,7 @@ export const planRules: readonly PlanRule[] = [
   fp8BlockMisaligned,
   expertsNotDivisible,
   expertWorldNotDivisible,
+  gpuLacksFormat,
   scheduleConstraint,
   batchNotDivisible,
 ];

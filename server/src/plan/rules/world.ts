@@ -1,4 +1,5 @@
 import { smallestWorld, statedWorld } from '../resolve-layout';
+import { TRAINING_BATCH, TRAINING_EXPERT_WORLD, TRAINING_PRODUCT, TRAINING_WORLD } from './enforcement';
 import type { Sourced } from '../plan';
 import {
   advice,
@@ -14,16 +15,19 @@ import {
 
 /** Who refuses a world that the degrees do not divide. A plan of our own cannot be laid out either. */
 const WORLD: Readonly<Record<string, Enforcement>> = {
+  ...TRAINING_WORLD,
   megatron: { severity: 'error', source: megatron('megatron/training/arguments.py', 'validate_args') },
   shardlens: { severity: 'error' },
 };
 
 const EXPERT_WORLD: Readonly<Record<string, Enforcement>> = {
+  ...TRAINING_EXPERT_WORLD,
   megatron: { severity: 'error', source: megatron('megatron/core/parallel_state.py', 'initialize_model_parallel') },
   shardlens: { severity: 'error' },
 };
 
 const BATCH: Readonly<Record<string, Enforcement>> = {
+  ...TRAINING_BATCH,
   megatron: {
     severity: 'error',
     source: megatron('megatron/core/num_microbatches_calculator.py', 'ConstantNumMicroBatchesCalculator'),
@@ -118,10 +122,12 @@ export const batchNotDivisible: PlanRule = {
       return [];
     if (statedWorld(plan) === undefined && plan.layout.data === undefined) return [];
     if (layout.worldSize % (layout.tensor * layout.pipeline * layout.context) !== 0) return [];
-    const step = microBatch.value * layout.data;
+    // torchtitan asks for whole local batches, which a pipeline cuts into several microbatches.
+    const local = plan.dialect === 'torchtitan' ? (plan.batch.microbatches?.value ?? 1) : 1;
+    const step = microBatch.value * local * layout.data;
     if (!Number.isSafeInteger(step) || step <= 0 || globalBatch.value % step === 0) return [];
     const near = nearestMultiples(globalBatch.value, step);
-    const message = `${named('global batch', globalBatch, '')} is not a multiple of ${named('microbatch', microBatch, '')} × data parallelism ${layout.data} = ${step}${advice(near)}.`;
+    const message = `${named('global batch', globalBatch, '')} is not a multiple of ${named('microbatch', microBatch, '')}${local > 1 ? ` × ${local} microbatches` : ''} × data parallelism ${layout.data} = ${step}${advice(near)}.`;
     return [
       finding(batchNotDivisible, enforcement, message, {
         ...placed([
@@ -177,22 +183,26 @@ export const worldProductMismatch: PlanRule = {
   check: ({ plan, resolved: { layout } }) => {
     const data = plan.layout.data;
     const world = statedWorld(plan);
-    if (plan.dialect !== 'shardlens' || plan.task !== 'training' || layout === undefined) return [];
-    if (data?.origin !== 'file' || world === undefined || !Number.isInteger(data.value) || data.value <= 0) return [];
+    const enforcement = TRAINING_PRODUCT[plan.dialect];
+    if (enforcement === undefined || plan.task !== 'training' || layout === undefined) return [];
+    if (data?.at === undefined || world === undefined || !Number.isInteger(data.value) || data.value <= 0) return [];
     const { tensor, pipeline, context } = layout;
     const product = tensor * pipeline * context * data.value;
-    if (product === world || world % (tensor * pipeline * context) !== 0) return [];
     const legal = world / (tensor * pipeline * context);
-    const message =
-      `TP ${tensor} × PP ${pipeline} × CP ${context} × ${named('data parallelism', data, '')} = ${product} ranks, not the ${world} GPUs that are stated; ` +
-      `the nearest legal data parallelism is ${legal}.`;
+    // A world that the other degrees do not divide is a cause of its own, where a rule says so.
+    if (product === world || (legal % 1 !== 0 && WORLD[plan.dialect] !== undefined)) return [];
+    // A degree that is made of several keys has no single value to set.
+    const single = data.origin === 'file';
+    const advised = legal % 1 === 0 ? `; the nearest legal data parallelism is ${legal}` : '';
+    const name = single ? named('data parallelism', data, '') : `data parallelism ${data.value}`;
+    const message = `TP ${tensor} × PP ${pipeline} × CP ${context} × ${name} = ${product} ranks, not the ${world} GPUs that are stated${advised}.`;
     return [
-      finding(worldProductMismatch, { severity: 'error' }, message, {
+      finding(worldProductMismatch, enforcement, message, {
         ...placed([
           { value: data, says: 'data parallelism' },
           { value: worldSource(plan), says: 'the GPU count' },
         ]),
-        ...setFixes(data, 'data parallelism', [legal]),
+        ...(legal % 1 === 0 ? setFixes(data, 'data parallelism', [legal]) : {}),
       }),
     ];
   },

@@ -1,0 +1,4 @@
+import { nestedVocabulary } from '../vocabulary';
+import { titanSchema } from './schema-data';
+
+export const titanVocabulary = nestedVocabulary(titanSchema);

@@ -1,0 +1,73 @@
+import type { SourceReference } from '../finding';
+import { megatron, type Enforcement } from './rule-context';
+
+type PerDialect = Readonly<Record<string, Enforcement>>;
+
+function error(framework: string, repository: string, file: string, fn: string, commit: string): Enforcement {
+  const source: SourceReference = { framework, repository, file, function: fn, commit };
+  return { severity: 'error', source };
+}
+
+const bridge = (fn = 'ConfigContainer.validate'): Enforcement =>
+  error('Megatron-Bridge', 'NVIDIA-NeMo/Megatron-Bridge', 'src/megatron/bridge/training/config.py', fn, '067f987d');
+const titan = (file: string, fn: string): Enforcement =>
+  error('torchtitan', 'pytorch/torchtitan', `torchtitan/${file}`, fn, '73a0e697');
+const nanotron = (file: string, fn: string): Enforcement =>
+  error('nanotron', 'huggingface/nanotron', `src/nanotron/${file}`, fn, '2411b022');
+const core = (file: string, fn: string): Enforcement => ({ severity: 'error', source: megatron(file, fn) });
+
+const STATE = 'megatron/core/parallel_state.py';
+const CALCULATOR = 'megatron/core/num_microbatches_calculator.py';
+const CONFIG = 'megatron/core/transformer/transformer_config.py';
+
+/** Training frameworks that refuse a world which TP × PP × CP does not divide. NeMo 1 builds Megatron's own groups. */
+export const TRAINING_WORLD: PerDialect = {
+  'megatron-bridge': bridge(),
+  nemo: core(STATE, 'initialize_model_parallel'),
+  'nemo-automodel': { severity: 'error' },
+  'gpt-neox': { severity: 'error' },
+};
+
+/** Those that refuse a world which the expert groups do not divide. */
+export const TRAINING_EXPERT_WORLD: PerDialect = {
+  'megatron-bridge': core(STATE, 'initialize_model_parallel'),
+  nemo: core(STATE, 'initialize_model_parallel'),
+  torchtitan: titan('distributed/parallel_dims.py', 'ParallelDims._validate'),
+};
+
+/** Those that refuse degrees which do not multiply to the world, data parallelism included. */
+export const TRAINING_PRODUCT: PerDialect = {
+  shardlens: { severity: 'error' },
+  torchtitan: titan('distributed/parallel_dims.py', 'ParallelDims._validate'),
+  nanotron: nanotron('parallel/context.py', 'ParallelContext.__init__'),
+};
+
+/** Those that refuse a global batch which is no multiple of microbatch × data parallelism. */
+export const TRAINING_BATCH: PerDialect = {
+  'megatron-bridge': core(CALCULATOR, 'ConstantNumMicroBatchesCalculator'),
+  nemo: core(CALCULATOR, 'ConstantNumMicroBatchesCalculator'),
+  torchtitan: titan('train.py', 'Trainer.__init__'),
+};
+
+/** Those that refuse heads which tensor parallelism does not divide. */
+export const TRAINING_HEADS: PerDialect = {
+  'megatron-bridge': core(CONFIG, 'TransformerConfig.__post_init__'),
+  nemo: core(CONFIG, 'TransformerConfig.__post_init__'),
+  nanotron: nanotron('config/config.py', 'Config.__post_init__'),
+  'gpt-neox': { severity: 'error' },
+  // torch.distributed.tensor shards unevenly and fails where heads are viewed.
+  torchtitan: { ...titan('models/llama3/infra/parallelize.py', 'apply_tp'), severity: 'warning' },
+};
+
+/** Those that refuse experts which expert parallelism does not divide. */
+export const TRAINING_EXPERTS: PerDialect = {
+  'megatron-bridge': core('megatron/core/transformer/moe/moe_layer.py', 'BaseMoELayer.__init__'),
+  nemo: core('megatron/core/transformer/moe/moe_layer.py', 'BaseMoELayer.__init__'),
+  torchtitan: { ...titan('distributed/expert_parallel.py', 'ExpertParallel'), severity: 'warning' },
+};
+
+/** Those that refuse layers which the pipeline does not divide and no uneven split settles. */
+export const TRAINING_LAYERS: PerDialect = {
+  'megatron-bridge': core('megatron/core/transformer/transformer_block.py', 'get_num_layers_to_build'),
+  nemo: core('megatron/core/transformer/transformer_block.py', 'get_num_layers_to_build'),
+};

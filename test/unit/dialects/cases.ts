@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest';
+import { analyze } from '../../../server/src/features/analyze';
+import type { Finding } from '../../../server/src/plan/finding';
+import type { AnalysisSettings } from '../../../server/src/features/analysis';
+
+const SETTINGS: AnalysisSettings = { rules: {} };
+
+/** One rule with a file that it fires on and the smallest change that settles it. */
+export interface RuleCase {
+  readonly rule: string;
+  readonly severity: Finding['severity'];
+  readonly fires: string;
+  readonly silent: string;
+  /** Words of the message that carry the answer. */
+  readonly says?: RegExp;
+}
+
+/** Findings of a text as the editor would show them, the GPU count and other facts from a comment in the text. */
+export function findingsOf(dialect: string, text: string, extension: string): readonly Finding[] {
+  const analysis = analyze({
+    uri: `file:///job.${extension}`,
+    languageId: extension === 'toml' ? 'toml' : 'yaml',
+    version: 1,
+    text,
+    settings: SETTINGS,
+    files: () => undefined,
+  });
+  expect(analysis.detection?.dialect).toBe(dialect);
+  return analysis.findings;
+}
+
+/** One test a case: the rule fires once, at its severity, on the first text, and not at all on the second. */
+export function itJudges(dialect: string, extension: string, cases: readonly RuleCase[]): void {
+  it.each(cases.map((entry, index) => [`${entry.rule} (${index})`, entry] as const))('%s', (_name, entry) => {
+    const found = findingsOf(dialect, entry.fires, extension).filter(({ rule }) => rule === entry.rule);
+    expect(found.map(({ severity }) => severity)).toContain(entry.severity);
+    if (entry.says !== undefined) expect(found.map(({ message }) => message).join('\n')).toMatch(entry.says);
+    const quiet = findingsOf(dialect, entry.silent, extension);
+    expect(quiet.filter(({ rule }) => rule === entry.rule)).toEqual([]);
+    expect(quiet.filter(({ severity }) => severity === 'error').map(({ message }) => message)).toEqual([]);
+  });
+}
