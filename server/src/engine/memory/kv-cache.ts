@@ -43,9 +43,7 @@ export function cacheCell(input: ServingInput): CacheCell {
     const plain = serving.kvLayout !== 'fp8-ds-mla';
     const scales = Math.ceil(rank / 128);
     const record = plain ? (rank + rope) * bytes : rank + scales * 4 + rope * 2;
-    const text = plain
-      ? `(${rank} + ${rope}) × ${bytes} B`
-      : `${rank} + ${scales} × 4 + ${rope} × 2 B`;
+    const text = plain ? `(${rank} + ${rope}) × ${bytes} B` : `${rank} + ${scales} × 4 + ${rope} × 2 B`;
     return { bytes: record + indexer, formula: indexer > 0 ? `${text} + ${indexer} B` : text };
   }
   const attention = Math.max(1, layout.tensor / layout.attentionData);
@@ -58,7 +56,8 @@ export function cacheCell(input: ServingInput): CacheCell {
 
 /** The layers of one stage as a model of their own, so that the model's own cache arithmetic answers for a stage. */
 function stageModel(model: ModelSpec, { firstLayer, layers }: StageContent): ModelSpec {
-  const cut = <T>(list: readonly T[] | undefined): readonly T[] | undefined => list?.slice(firstLayer, firstLayer + layers);
+  const cut = <T>(list: readonly T[] | undefined): readonly T[] | undefined =>
+    list?.slice(firstLayer, firstLayer + layers);
   const mixers = cut(model.mixers);
   const slidingLayers = cut(model.slidingLayers);
   const indexerLayers = cut(model.indexerLayers);

@@ -66,11 +66,7 @@ export function surplusLayers(layers: number, stages: number, stack: ServingInpu
   return Array.from({ length: stages }, (_, stage) => {
     const fromEnd = stages - 1 - stage;
     const more =
-      stack === 'sglang'
-        ? fromEnd < extra
-        : stack === 'vllm'
-          ? fromEnd >= 1 && fromEnd <= extra
-          : stage < extra;
+      stack === 'sglang' ? fromEnd < extra : stack === 'vllm' ? fromEnd >= 1 && fromEnd <= extra : stage < extra;
     return base + (more ? 1 : 0);
   });
 }
@@ -203,11 +199,14 @@ export function putServingWeights(ledger: Ledger, input: ServingInput, stage: St
     const needed = tensor.part === 'embedding' ? stage.embedding || (stage.head && model.tiedEmbeddings) : stage.head;
     if (!needed) continue;
     const bytes = weigh.bytes(tensor, undefined);
-    put(ledger, 'weights', GROUP_OF[tensor.part], bytes, `${num(tensor.rows)} × ${num(tensor.columns)}: ${num(bytes)} B`, [
-      'model.vocabSize',
-      'layout.tensor',
-      'layout.attentionData',
-    ]);
+    put(
+      ledger,
+      'weights',
+      GROUP_OF[tensor.part],
+      bytes,
+      `${num(tensor.rows)} × ${num(tensor.columns)}: ${num(bytes)} B`,
+      ['model.vocabSize', 'layout.tensor', 'layout.attentionData'],
+    );
   }
   if (stage.head && size(serving.draftBytes) > 0)
     put(ledger, 'weights', 'draft model', size(serving.draftBytes), `${num(size(serving.draftBytes))} B`, [

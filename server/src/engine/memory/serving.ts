@@ -1,16 +1,62 @@
 import type { RankRange } from '../layout/rank-grid';
 import { countRanks, formatRanks, rankCoordinates } from '../layout/rank-grid';
+import type { StageContent } from '../layout/stages';
+import { size } from '../model/tensors';
 import type { ServingInput } from './input';
 import { refuseLayout, refuseModel } from './input';
-import { cacheBytesPerToken, cacheCell } from './kv-cache';
+import { cacheCell, cacheCells } from './kv-cache';
+import type { Ledger } from './ledger';
 import { newLedger, num, partsOf, put, sumParts } from './ledger';
 import type { MemoryReport, RankClass } from './report';
-import { SERVING_CONTEXT, cacheBudget } from './serving-budget';
+import { cacheBudget, servingContext } from './serving-budget';
+import { capacityOf, promptCache } from './serving-cache';
+import { CUBLAS_WORKSPACE, transformersForward } from './serving-forward';
 import { putServingWeights, servingStages } from './serving-weights';
 import { withPeak } from './training';
 
 /** Reserved over allocated peak of inference processes, measured median. */
 const SLACK = 1.07;
+
+interface StageCache {
+  readonly tokens?: number;
+  readonly bytesPerToken: number;
+}
+
+/** One forward of plain transformers: the cache of the prompt, one layer's working set, and cuBLAS's workspace. */
+function putPrompt(ledger: Ledger, input: ServingInput): StageCache {
+  const { serving, model } = input;
+  const prompt = serving.prompt ?? { sequences: 0, tokens: 0 };
+  const { tokens, bytes } = promptCache(input);
+  const fields = ['serving.prompt', 'serving.kvDType'];
+  put(ledger, 'kvCache', 'KV cache', bytes, `${num(tokens)} tokens: ${num(bytes)} B`, fields);
+  const forward = transformersForward(model, prompt);
+  put(ledger, 'activations', 'prefill activations', forward, `${num(tokens)} tokens: ${num(forward)} B`, fields);
+  put(ledger, 'workspace', 'cuBLAS workspace', CUBLAS_WORKSPACE, `${num(CUBLAS_WORKSPACE)} B`, ['serving.prompt']);
+  return { tokens, bytesPerToken: tokens > 0 ? bytes / tokens : 0 };
+}
+
+/** The cache that the engine makes on a device of `memory` bytes, and what it keeps back for activations and graphs. */
+function putEngine(ledger: Ledger, input: ServingInput, stage: StageContent, memory: number | undefined): StageCache {
+  const cells = cacheCells(input, stage);
+  const bytesPerToken = cells.full + cells.sliding;
+  if (memory === undefined) return { bytesPerToken };
+  const budget = cacheBudget(input, memory, partsOf(ledger.items).weights);
+  const { tokens, bytes } = capacityOf(input, budget.pool, cells);
+  put(
+    ledger,
+    'kvCache',
+    cells.state > 0 ? 'KV cache and states' : 'KV cache',
+    bytes,
+    `${num(tokens)} tokens × ${num(cells.fullLayers + cells.slidingLayers)} layers × ${cacheCell(input).formula}${cells.state > 0 ? `, ${num(cells.state)} B of states a sequence` : ''}`,
+    ['serving.memoryFraction', 'serving.kvDType', 'layout.attentionData'],
+  );
+  put(ledger, 'activations', 'prefill activations', budget.activations, `${num(budget.activations)} B`, [
+    'serving.chunkedPrefill',
+    'serving.maxConcurrency',
+  ]);
+  put(ledger, 'workspace', 'CUDA graphs', budget.graphs, `${num(budget.graphs)} B`, ['serving.eager']);
+  return { tokens, bytesPerToken };
+}
 
 /**
  * Device memory of a serving job by rank class, and what the cache can hold, by the rule of the engine named in `serving.stack`.
@@ -19,39 +65,25 @@ const SLACK = 1.07;
 export function estimateServing(input: ServingInput): MemoryReport {
   const refusals = [...refuseModel(input.model), ...refuseLayout(input.layout)];
   if (refusals.length > 0) return { classes: [], peak: { rank: 0, bytes: 0, classIndex: -1 }, refusals };
-  const { layout } = input;
+  const { layout, serving } = input;
   const stages = servingStages(input);
   const perStage = Math.max(1, Math.floor(layout.worldSize / layout.pipeline));
   const memory = input.cluster?.memoryBytes;
+  const context = servingContext(input);
   let tokens: number | undefined;
   let perToken = 0;
   const classes: RankClass[] = stages.map((stage, pp) => {
     const ledger = newLedger();
     putServingWeights(ledger, input, stage);
     const weights = partsOf(ledger.items).weights;
-    const cell = cacheBytesPerToken(input, stage.layers);
-    perToken = Math.max(perToken, cell);
-    if (memory !== undefined) {
-      const budget = cacheBudget(input, memory, weights);
-      const page = Math.max(1, input.serving.pageSize);
-      const held = cell > 0 ? Math.floor(budget.pool / cell / page) * page : 0;
-      tokens = Math.min(tokens ?? held, held);
-      put(
-        ledger,
-        'kvCache',
-        'KV cache',
-        held * cell,
-        `${num(held)} tokens × ${num(stage.layers)} layers × ${cacheCell(input).formula}`,
-        ['serving.memoryFraction', 'serving.kvDType', 'layout.attentionData'],
-      );
-      put(ledger, 'activations', 'prefill activations', budget.activations, `${num(budget.activations)} B`, [
-        'serving.chunkedPrefill',
-      ]);
-    }
+    const cache = serving.prompt === undefined ? putEngine(ledger, input, stage, memory) : putPrompt(ledger, input);
+    perToken = Math.max(perToken, cache.bytesPerToken);
+    // Stages without a cache of their own do not bound it.
+    if (cache.tokens !== undefined && cache.bytesPerToken > 0) tokens = Math.min(tokens ?? cache.tokens, cache.tokens);
     const parts = partsOf(ledger.items);
     const allocated = sumParts(parts);
-    const reserved = memory === undefined ? allocated * SLACK : allocated;
-    const total = reserved + SERVING_CONTEXT;
+    const reserved = memory === undefined || serving.prompt !== undefined ? allocated * SLACK : allocated;
+    const total = reserved + context;
     const ranges: RankRange[] = [[pp * perStage, (pp + 1) * perStage - 1]];
     const example = pp * perStage;
     return {
@@ -70,11 +102,8 @@ export function estimateServing(input: ServingInput): MemoryReport {
         : { capacity: memory, fits: weights < memory && (tokens ?? 0) > 0 && total <= memory }),
     };
   });
-  const context = input.serving.contextLength ?? input.model.maxPositions;
-  const concurrency =
-    tokens === undefined || context === undefined || context <= 0
-      ? undefined
-      : (tokens / context) * layout.attentionData;
+  const longest = size(serving.contextLength) || size(input.model.maxPositions);
+  const concurrency = tokens === undefined || longest <= 0 ? undefined : (tokens / longest) * layout.attentionData;
   return {
     ...withPeak(classes),
     kvCache: {

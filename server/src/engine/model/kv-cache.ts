@@ -44,27 +44,34 @@ function latentCell(model: ModelSpec, dtype: DType, layout: KvLayout, indexer: b
 /** Keys and values of the KV heads on one rank; never less than one head, which is then kept on several ranks. */
 function groupedCell(model: ModelSpec, dtype: DType, { tensor, attentionData }: KvShard): number {
   const ranks = Math.max(1, size(tensor) / Math.max(1, size(attentionData)));
-  const heads = Math.max(1, size(model.kvHeads) / ranks);
+  const heads = Math.max(1, Math.ceil(size(model.kvHeads) / ranks));
   return (2 * heads * size(model.headDim) * DTYPE_BITS[dtype]) / 8;
 }
 
-/** State of one recurrent layer for one sequence: an FP32 matrix a head, and the last inputs of the convolution in 16 bits. */
-function stateCell(model: ModelSpec, mixer: 'delta' | 'mamba2', ranks: number): number {
+/** State of one recurrent layer for one sequence: a matrix a head (FP32 unless told otherwise), and the last inputs of the convolution in 16 bits. */
+function stateCell(model: ModelSpec, mixer: 'delta' | 'mamba2', ranks: number, dtype: DType): number {
+  const bytes = DTYPE_BITS[dtype] / 8;
   const past = Math.max(0, size(model.convKernel) - 1);
   if (mixer === 'delta') {
     const heads = size(model.linearValueHeads);
     const keys = size(model.linearKeyHeads) * size(model.linearKeyHeadDim);
     const values = heads * size(model.linearValueHeadDim);
     const matrices = heads * size(model.linearKeyHeadDim) * size(model.linearValueHeadDim);
-    return (4 * matrices + 2 * past * (2 * keys + values)) / ranks;
+    return (bytes * matrices + 2 * past * (2 * keys + values)) / ranks;
   }
   const inner = size(model.ssmHeads) * size(model.ssmHeadDim);
   const channels = inner + 2 * size(model.ssmGroups) * size(model.ssmStateSize);
-  return (4 * inner * size(model.ssmStateSize) + 2 * past * channels) / ranks;
+  return (bytes * inner * size(model.ssmStateSize) + 2 * past * channels) / ranks;
 }
 
 /** The cache of one sequence on one rank. Tensor parallelism divides KV heads and states, never an MLA latent; DP attention divides the sequences, not the bytes. */
-export function kvCache(model: ModelSpec, dtype: DType, layout: KvLayout, shard: KvShard): KvCache {
+export function kvCache(
+  model: ModelSpec,
+  dtype: DType,
+  layout: KvLayout,
+  shard: KvShard,
+  stateDType: DType = 'F32',
+): KvCache {
   const mla = model.attention === 'mla';
   const ranks = Math.max(1, size(shard.tensor) / Math.max(1, size(shard.attentionData)));
   const window = size(model.slidingWindow);
@@ -74,7 +81,7 @@ export function kvCache(model: ModelSpec, dtype: DType, layout: KvLayout, shard:
   let state = 0;
   for (let layer = 0; layer < count; layer += 1) {
     const mixer = model.mixers?.[layer] ?? 'attention';
-    if (mixer === 'delta' || mixer === 'mamba2') state += stateCell(model, mixer, ranks);
+    if (mixer === 'delta' || mixer === 'mamba2') state += stateCell(model, mixer, ranks, stateDType);
     if (mixer !== 'attention') continue;
     const indexer = size(model.indexHeads) > 0 && (model.indexerLayers?.[layer] ?? true);
     const cell = mla ? latentCell(model, dtype, layout, indexer) : groupedCell(model, dtype, shard);
