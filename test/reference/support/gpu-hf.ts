@@ -187,3 +187,31 @@ export function gpuHfTrainInput(row: GpuHfRow): TrainingInput {
     },
   };
 }
+
+/** The job of a row of gpu-hf_fsdp.json. */
+export function gpuHfFsdpInput(row: GpuHfRow): TrainingInput {
+  const { spec } = row;
+  const dtype = spec['param_dtype'] === 'fp32' ? 'F32' : 'BF16';
+  const strategy = String(spec['strategy'] ?? '');
+  const world = spec.world ?? 1;
+  const hybrid = strategy.startsWith('HYBRID');
+  const stays = strategy === 'SHARD_GRAD_OP' || spec['reshard'] === false || strategy === '_HYBRID_SHARD_ZERO2';
+  const base = gpuHfBase(
+    row,
+    { optimizerStep: 'fused', lowPrecisionBytes: 2, reduceBytes: spec['reduce_bf16'] === true ? 2 : 4 },
+    { stack: spec['api'] === 'fsdp1' ? 'fsdp1' : 'fsdp2', zeroStage: 3, reshardAfterForward: !stays },
+  );
+  return {
+    ...base,
+    // A hybrid job shards inside the 8 GPUs of a host.
+    layout: { ...base.layout, dataShard: hybrid ? Math.min(8, world) : world, dataReplicate: hybrid ? world / 8 : 1 },
+    precision: {
+      ...base.precision,
+      weights: dtype,
+      gradients: dtype,
+      masterWeights: 'none',
+      firstMoment: dtype,
+      secondMoment: dtype,
+    },
+  };
+}

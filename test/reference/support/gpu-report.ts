@@ -1,5 +1,6 @@
 import { estimateTraining } from '../../../server/src/engine/memory/training';
 import type { TrainingInput } from '../../../server/src/engine/memory/input';
+import type { MemoryReport, RankClass } from '../../../server/src/engine/memory/report';
 import type { GpuHfRow } from './gpu-hf';
 
 /** Predicted against measured peak of one row, in percent. */
@@ -9,13 +10,23 @@ export interface GpuReading {
   readonly resting: number;
 }
 
+/** The class whose ranges hold this rank. */
+function classOfRank(report: MemoryReport, rank: number): RankClass | undefined {
+  return report.classes.find(({ ranks }) =>
+    ranks.split(',').some((range) => {
+      const [first = 0, last = first] = range.split('-').map(Number);
+      return rank >= first && rank <= last;
+    }),
+  );
+}
+
 /** Estimates every measured row; `SHOW=1` prints each with its difference. */
 export function gpuReadings(rows: readonly GpuHfRow[], inputOf: (row: GpuHfRow) => TrainingInput): GpuReading[] {
   return rows
     .filter(({ ok }) => ok)
     .map((row) => {
       const report = estimateTraining(inputOf(row));
-      const [entry] = report.classes;
+      const entry = classOfRank(report, row.spec.rank ?? 0);
       const before = row.phases['step2.forward']?.before ?? row.phases['step2']?.before ?? 1;
       const reading = {
         id: row.id,

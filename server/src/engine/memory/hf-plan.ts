@@ -12,8 +12,8 @@ import { stateBytes } from './optimizer-state';
 import type { WeightTable } from './weights';
 import { weightTable } from './weights';
 
-/** What the running module is at one moment of a step. */
-export type HfPhase = 'forward' | 'head' | 'layer' | 'embedding';
+/** What the running module is at one moment of a step; `reduce`: all gradients of a module are made and leave it. */
+export type HfPhase = 'forward' | 'head' | 'layer' | 'reduce' | 'embedding';
 
 /** One moment of a training step of a transformers model, before any sharding. */
 export interface HfMoment {
@@ -207,6 +207,14 @@ function momentsOf(
         runningGradients: point.parameters,
       });
     gradients += own.memory.parameters;
+    out.push({
+      phase: 'reduce',
+      layer,
+      kept: kept + tables,
+      running: context.wide * context.T * model.hiddenSize,
+      gradients: gradients - own.memory.parameters,
+      runningGradients: own.memory.parameters,
+    });
   }
   if (context.gradient > 0) {
     const own = model.vocabSize * model.hiddenSize * context.gradient;
@@ -217,6 +225,14 @@ function momentsOf(
       layer: -1,
       kept: tables,
       running: context.wide * context.T * model.hiddenSize + extra,
+      gradients,
+      runningGradients: model.tiedEmbeddings ? 0 : own,
+    });
+    out.push({
+      phase: 'reduce',
+      layer: -1,
+      kept: 0,
+      running: 0,
       gradients,
       runningGradients: model.tiedEmbeddings ? 0 : own,
     });

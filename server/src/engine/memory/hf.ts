@@ -1,7 +1,8 @@
+import type { RankRange } from '../layout/rank-grid';
 import type { StageContent } from '../layout/stages';
 import type { Store } from './autograd';
 import { deepspeedStrategy } from './hf-deepspeed';
-import { fsdpStrategy } from './hf-fsdp';
+import { fsdpStrategy, shardPositions } from './hf-fsdp';
 import type { HfMoment, HfPlan } from './hf-plan';
 import { planHf } from './hf-plan';
 import { plainStrategy } from './hf-plain';
@@ -16,6 +17,9 @@ export interface HfJob {
   readonly plan: HfPlan;
   readonly strategy: HfStrategy;
 }
+
+/** Ranks beyond which uneven shards are not listed one group at a time. */
+const LARGEST_LISTED = 65_536;
 
 /** True where the estimate follows transformers' model code. */
 export function usesTransformers(input: TrainingInput): boolean {
@@ -35,14 +39,37 @@ export function prepareHf(input: TrainingInput): HfJob {
   return { plan, strategy: plainStrategy(plan) };
 }
 
+/**
+ * Ranges of global ranks whose memory is equal, each with the position in a shard group that stands for it. More than one where FSDP2
+ * cannot cut stacked experts evenly.
+ */
+export function hfRankClasses(
+  job: HfJob,
+): readonly { readonly position: number; readonly ranges: readonly RankRange[] }[] {
+  const { input } = job.plan;
+  const { layout, optimizer } = input;
+  const sharded = optimizer.stack === 'fsdp1' || optimizer.stack === 'fsdp2';
+  const positions = sharded ? shardPositions(job.plan) : [];
+  const [only] = positions;
+  const many = layout.worldSize > LARGEST_LISTED;
+  if (only === undefined || positions.length === 1 || many)
+    return [{ position: 0, ranges: [[0, layout.worldSize - 1]] }];
+  const shard = (positions[positions.length - 1]?.last ?? 0) + 1;
+  const groups = Math.max(1, Math.floor(layout.worldSize / shard));
+  return positions.map(({ first, last }) => ({
+    position: first,
+    ranges: Array.from({ length: groups }, (_, group) => [group * shard + first, group * shard + last] as const),
+  }));
+}
+
 /** Items of one rank at its fullest moment, and what stays between steps. */
-export function hfRank(job: HfJob, stages: readonly StageContent[]): RankMemory {
+export function hfRank(job: HfJob, stages: readonly StageContent[], position = 0): RankMemory {
   const { plan, strategy } = job;
   const modules = stageWeights(plan.input, plan.table, stages);
   const ledger = newLedger();
-  strategy.resting(ledger, modules);
+  strategy.resting(ledger, modules, position);
   put(ledger, 'workspace', 'cuBLAS workspaces', 64 * MIB, `2 threads × ${num(32 * MIB)} B`, ['cluster.gpu']);
-  const resting = ledger.items.reduce((total, { bytes }) => total + bytes, 0);
+  const resting = ledger.items.reduce((total, { bytes }) => total + bytes, 0) + (strategy.restingExtra ?? 0);
   let best: Ledger | undefined;
   let most = -1;
   const consider = (build: (into: Ledger) => void): void => {
@@ -106,7 +133,7 @@ function putMoment(ledger: Ledger, plan: HfPlan, moment: HfMoment): void {
     put(
       ledger,
       'activations',
-      moment.phase === 'layer' ? `layer ${num(moment.layer)} running backward` : 'embedding running backward',
+      moment.layer >= 0 ? `layer ${num(moment.layer)} running backward` : 'embedding running backward',
       moment.running,
       `${num(moment.running)} B`,
       TOKENS,

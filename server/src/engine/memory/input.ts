@@ -116,6 +116,9 @@ export interface MemoryRefusal {
 /** Largest size the arithmetic stays exact with: beyond it products leave the range of exact integers by far. */
 export const LARGEST_SIZE = 2 ** 40;
 
+/** Most decoder layers that an estimate walks through one by one. */
+export const LARGEST_LAYERS = 65_536;
+
 function checkSize(refusals: MemoryRefusal[], field: string, value: number | undefined, least: number): void {
   if (value === undefined) return;
   if (typeof value !== 'number' || Number.isNaN(value))
@@ -157,6 +160,8 @@ export function refuseModel(model: ModelSpec): MemoryRefusal[] {
     'slidingWindow',
   ];
   for (const key of may) checkSize(out, `model.${key}`, model[key] as number | undefined, 0);
+  if (model.layers > LARGEST_LAYERS && Number.isFinite(model.layers) && out.length === 0)
+    out.push({ field: 'model.layers', value: model.layers, rule: 'too-large', nearest: LARGEST_LAYERS });
   if (model.moeLayers !== undefined && model.moeLayers.length > model.layers) {
     out.push({ field: 'model.moeLayers', value: model.moeLayers.length, rule: 'too-large', nearest: model.layers });
   }

@@ -3,7 +3,7 @@ import { countRanks, formatRanks, rankCoordinates } from '../layout/rank-grid';
 import type { StageContent } from '../layout/stages';
 import { chunksPerRank, stageContents, stageLayers, stagesOfRank } from '../layout/stages';
 import { fsdpRank, planFsdp } from './fsdp';
-import { hfRank, prepareHf, usesTransformers } from './hf';
+import { hfRank, hfRankClasses, prepareHf, usesTransformers } from './hf';
 import type { TrainingInput } from './input';
 import { refuseTraining } from './input';
 import type { RankMemory } from './ledger';
@@ -16,10 +16,6 @@ import type { MemoryReport, RankClass } from './report';
 type RankModel = (rank: number, stages: readonly StageContent[]) => RankMemory;
 
 function modelOf(input: TrainingInput): RankModel {
-  if (usesTransformers(input)) {
-    const job = prepareHf(input);
-    return (_, stages) => hfRank(job, stages);
-  }
   if (input.optimizer.stack === 'fsdp2') {
     const plan = planFsdp(input);
     return (rank, stages) => fsdpRank(plan, rank, stages);
@@ -50,6 +46,7 @@ export function estimateTraining(input: TrainingInput): MemoryReport {
   const refusals = refuseTraining(input);
   if (refusals.length > 0) return refused(refusals);
   const stages = stagesOf(input);
+  if (usesTransformers(input)) return estimateTransformers(input, stages);
   const model = modelOf(input);
   const perStage = Math.max(1, Math.floor(input.layout.worldSize / input.layout.pipeline));
   const groups = new Map<string, { ranges: RankRange[]; held: readonly StageContent[]; pp: number }>();
@@ -72,6 +69,18 @@ export function estimateTraining(input: TrainingInput): MemoryReport {
     rankClass(input, ranges, held, model(pp, held), slack, outside),
   );
   return withPeak(classes);
+}
+
+/** Jobs without tensor or pipeline parallelism over transformers' model code: ranks differ only where experts cannot be cut evenly. */
+function estimateTransformers(input: TrainingInput, stages: readonly StageContent[]): MemoryReport {
+  const job = prepareHf(input);
+  const outside = outsideAllocator(input.layout, input.details?.communicators);
+  const slack = reservedFactor(input.optimizer.stack);
+  return withPeak(
+    hfRankClasses(job).map(({ position, ranges }) =>
+      rankClass(input, ranges, stages, hfRank(job, stages, position), slack, outside),
+    ),
+  );
 }
 
 function rankClass(
