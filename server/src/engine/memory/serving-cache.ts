@@ -117,7 +117,7 @@ export function promptCache(input: ServingInput): Capacity {
   const { model, serving } = input;
   const prompt = serving.prompt ?? { sequences: 0, tokens: 0 };
   const cache = kvCache(model, serving.kvDType, 'plain', { tensor: 1, attentionData: 1 });
-  const long = size(prompt.tokens);
+  const long = size(prompt.cacheTokens) || size(prompt.tokens);
   const kept = Math.min(long, cache.window ?? long);
   const sequences = size(prompt.sequences);
   return {

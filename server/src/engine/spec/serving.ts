@@ -52,7 +52,13 @@ export interface ServingSpec {
   /** The encoder is not loaded (vLLM `language_model_only`). */
   readonly languageOnly?: boolean;
   /** One forward of a plain transformers process: sequences of so many tokens, with the last logits or all of them. */
-  readonly prompt?: { readonly sequences: number; readonly tokens: number; readonly allLogits?: boolean };
+  readonly prompt?: {
+    readonly sequences: number;
+    readonly tokens: number;
+    readonly allLogits?: boolean;
+    /** Tokens a sequence that a static cache is made for; absent: as many as the prompt has. */
+    readonly cacheTokens?: number;
+  };
 }
 
 /** Placement of experts while serving or training. */
