@@ -41,6 +41,7 @@ const SGLANG_BY_DYNAMO = /dynamo-configs__deepseek-?r1-fp8/;
 const VLLM_BY_DYNAMO = /dynamo-configs__llama-3/;
 
 function ownerOf(folder: string, name: string): string {
+  if (folder === 'placement' && name.startsWith('trtllm_extra_llm_api_options')) return 'tensorrt-llm';
   if (folder === 'inference/dynamo' && VLLM_BY_DYNAMO.test(name)) return 'vllm';
   return OWNER[folder] ?? (folder === 'inference/dynamo' && SGLANG_BY_DYNAMO.test(name) ? 'sglang' : 'none');
 }

@@ -5,11 +5,12 @@ import { hfConfig } from './hf-config/dialect';
 import { megatron } from './megatron/dialect';
 import { sglang } from './sglang/dialect';
 import { shardlens } from './shardlens/dialect';
+import { tensorrtLlm } from './tensorrt-llm/dialect';
 import { torchtitan } from './torchtitan/dialect';
 import { vllm } from './vllm/dialect';
 
 /** Every file format that is read, the most specific first. Adding a framework adds one line here and one folder beside. */
-export const dialects: readonly Dialect[] = [shardlens, hfConfig, megatron, sglang, torchtitan, vllm];
+export const dialects: readonly Dialect[] = [shardlens, hfConfig, megatron, sglang, torchtitan, vllm, tensorrtLlm];
 
 /**
  * What a file is, with the evidence: content first, names only in addition. Undefined for files that are not ours.

@@ -47,6 +47,19 @@ function number(args: VllmArguments, name: string, otherwise: number): Sourced<n
   return value === undefined ? undefined : written(value, entry);
 }
 
+function toggle(args: VllmArguments, name: string, otherwise: boolean): Sourced<boolean> | undefined {
+  const entry = args.entry(name);
+  if (entry === undefined) return byDefault(otherwise, DEFAULT);
+  const on = switchOf(args, name);
+  return on === undefined ? undefined : written(on, entry);
+}
+
+function stateDType(args: VllmArguments): Sourced<DType> | undefined {
+  const entry = args.entry('mamba-ssm-cache-dtype');
+  const dtype = dtypeOf(args.text('mamba-ssm-cache-dtype') ?? '');
+  return entry === undefined || dtype === undefined ? undefined : written(dtype, entry);
+}
+
 /** Largest batch with a CUDA graph, where arguments say it. Source: vllm/config/vllm.py, `_set_cudagraph_sizes`. */
 function graphBatch(args: VllmArguments): Sourced<number> | undefined {
   const eager = args.entry('enforce-eager');
@@ -91,6 +104,13 @@ export function readVllmServing(args: VllmArguments): Planned<ServingSpec> {
     chunkedPrefill: sized(args, 'max-num-batched-tokens'),
     cudaGraphMaxBatch: graphBatch(args),
     speculativeTokens: speculativeTokens(args),
+    eager: toggle(args, 'enforce-eager', false),
+    decodeContext: sized(args, 'decode-context-parallel-size'),
+    prefixCaching: toggle(args, 'enable-prefix-caching', true),
+    stateDType: stateDType(args),
+    uniformCache: toggle(args, 'disable-hybrid-kv-cache-manager', false),
+    poolBytes: sized(args, 'kv-cache-memory-bytes'),
+    languageOnly: toggle(args, 'language-model-only', false),
   });
 }
 
