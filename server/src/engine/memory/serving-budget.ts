@@ -1,3 +1,4 @@
+import { encoderForward } from '../model/encoder';
 import { size } from '../model/tensors';
 import type { ServingInput } from './input';
 import { GIB, MIB } from './ledger';
@@ -125,10 +126,9 @@ function vllmBudget(input: ServingInput, memory: number, weights: number): Cache
   const old = isBefore(serving.version, 0, 19);
   const fraction = serving.memoryFraction ?? (isBefore(serving.version, 0, 20) ? 0.9 : 0.92);
   const sizes = vllmSizes(input, memory);
-  const activations = Math.max(
-    engineForward(input, sizes),
-    samplerBytes(input, sizes, isBefore(serving.version, 0, 16)),
-  );
+  const sampler = samplerBytes(input, sizes, isBefore(serving.version, 0, 16));
+  const encoder = model.encoder === undefined || serving.languageOnly === true ? 0 : encoderForward(model.encoder);
+  const activations = Math.max(engineForward(input, sizes), sampler, encoder);
   const graphs = serving.eager === true || old || serving.stack === 'generic' ? 0 : GRAPH_LAYER * size(model.layers);
   return {
     pool: Math.max(0, Math.ceil(memory * fraction) - weights - vllmOutside(input) - activations - graphs),

@@ -1,5 +1,6 @@
 import { stageContents, stageLayers } from '../layout/stages';
 import type { StageContent } from '../layout/stages';
+import { encoderParameters } from '../model/encoder';
 import { formatTable } from '../model/formats';
 import { layerKinds, modelTensors, modulePath, type LayerKind } from '../model/inventory';
 import type { ModelSpec } from '../model/spec';
@@ -190,6 +191,14 @@ function putLayers(ledger: Ledger, input: ServingInput, stage: StageContent, wei
   }
 }
 
+/** Bytes of the vision tower on a rank: stated, or its parameters in the base format cut by tensor parallelism; none when only language is served. */
+export function encoderBytes({ model, serving, layout, quantization }: ServingInput): number {
+  if (serving.languageOnly === true || serving.stack === 'generic') return 0;
+  const stated = size(serving.encoderBytes);
+  if (stated > 0 || model.encoder === undefined) return stated;
+  return (encoderParameters(model.encoder) * DTYPE_BITS[quantization?.baseDType ?? 'BF16']) / 8 / layout.tensor;
+}
+
 /** Weights of one stage as the engine loads them. */
 export function putServingWeights(ledger: Ledger, input: ServingInput, stage: StageContent): void {
   const { model, serving } = input;
@@ -212,8 +221,7 @@ export function putServingWeights(ledger: Ledger, input: ServingInput, stage: St
     put(ledger, 'weights', 'draft model', size(serving.draftBytes), `${num(size(serving.draftBytes))} B`, [
       'serving.draftBytes',
     ]);
-  if (stage.embedding && size(serving.encoderBytes) > 0 && serving.languageOnly !== true)
-    put(ledger, 'weights', 'encoder', size(serving.encoderBytes), `${num(size(serving.encoderBytes))} B`, [
-      'serving.encoderBytes',
-    ]);
+  const encoder = encoderBytes(input);
+  if (stage.embedding)
+    put(ledger, 'weights', 'encoder', encoder, `${num(encoder)} B`, ['model.encoder', 'serving.languageOnly']);
 }

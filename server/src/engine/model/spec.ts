@@ -1,3 +1,5 @@
+import type { EncoderSpec } from './encoder';
+
 /** What mixes tokens in one decoder layer: attention, a gated delta rule (Qwen3-Next), a Mamba-2 block, or nothing. */
 export type LayerMixer = 'attention' | 'delta' | 'mamba2' | 'none';
 
@@ -117,6 +119,8 @@ export interface ModelSpec {
   readonly slidingWindow?: number;
   readonly slidingLayers?: readonly boolean[];
   readonly maxPositions?: number;
+  /** Vision tower of a multimodal model; engines load it unless told to serve the language model alone. */
+  readonly encoder?: EncoderSpec;
 }
 
 /** Optional fields, for code that copies a model field by field. */
@@ -168,6 +172,7 @@ export const OPTIONAL_MODEL_FIELDS = [
   'slidingWindow',
   'slidingLayers',
   'maxPositions',
+  'encoder',
 ] as const satisfies readonly (keyof ModelSpec)[];
 
 /** True when decoder layer `layer` (from 0) has routed experts. */
