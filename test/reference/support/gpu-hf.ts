@@ -215,3 +215,38 @@ export function gpuHfFsdpInput(row: GpuHfRow): TrainingInput {
     },
   };
 }
+
+/** The job of a row of gpu-deepspeed.json. */
+export function gpuDeepspeedInput(row: GpuHfRow): TrainingInput {
+  const config = (row.ds_config ?? row.spec['ds'] ?? {}) as Readonly<Record<string, unknown>>;
+  const zero = (config['zero_optimization'] ?? {}) as Readonly<Record<string, unknown>>;
+  const n = (key: string): number | undefined => (typeof zero[key] === 'number' ? zero[key] : undefined);
+  const stage = n('stage') ?? 0;
+  const given = <K extends string>(key: K, value: number | undefined): { [key in K]?: number } =>
+    (value === undefined ? {} : { [key]: value }) as { [key in K]?: number };
+  const steps = config['gradient_accumulation_steps'];
+  const offload = (key: string): boolean => {
+    const device = ((zero[key] ?? {}) as Readonly<Record<string, unknown>>)['device'];
+    return device === 'cpu' || device === 'nvme';
+  };
+  const base = gpuHfBase(
+    row,
+    {
+      optimizerStep: 'fused',
+      ...given('reduceBucketSize', n('reduce_bucket_size')),
+      ...given('prefetchBucketSize', n('stage3_prefetch_bucket_size')),
+      ...given('persistenceThreshold', n('stage3_param_persistence_threshold')),
+      ...given('maxLiveParameters', n('stage3_max_live_parameters')),
+      ...given('maxReuseDistance', n('stage3_max_reuse_distance')),
+      overlapComm: zero['overlap_comm'] === true,
+    },
+    {
+      stack: 'deepspeed',
+      zeroStage: stage as 0,
+      offloadOptimizer: offload('offload_optimizer'),
+      offloadParameters: offload('offload_param'),
+    },
+    typeof steps === 'number' ? steps : 1,
+  );
+  return { ...base, precision: { ...base.precision, gradients: 'BF16' } };
+}

@@ -43,11 +43,14 @@ export interface TrainingDetails {
   readonly lossParallel?: boolean;
   /** FSDP gathers in this many bytes an element. Default 2 (BF16). */
   readonly lowPrecisionBytes?: number;
-  /** DeepSpeed buckets, in elements. */
+  /** DeepSpeed buckets, in elements. Defaults 5e8, 5e8, 5e7 and 1e5. */
   readonly reduceBucketSize?: number;
   readonly allgatherBucketSize?: number;
   readonly prefetchBucketSize?: number;
   readonly persistenceThreshold?: number;
+  /** DeepSpeed `stage3_max_live_parameters` and `stage3_max_reuse_distance`, in elements. Default 1e9. */
+  readonly maxLiveParameters?: number;
+  readonly maxReuseDistance?: number;
   readonly overlapComm?: boolean;
   /** Megatron: workspace of one cuBLAS handle in bytes where the environment fixes it. */
   readonly cublasWorkspaceBytes?: number;
