@@ -8,6 +8,7 @@ import { readCompressedTensors } from './compressed-tensors';
 import { integersOf, textsOf, type Fields } from './fields';
 import type { Notes } from './findings';
 import { readModelOpt } from './modelopt';
+import { quantizationFindings } from './quantization-rules';
 
 /** What one config says about stored formats. */
 export interface QuantizationReading {
@@ -259,6 +260,11 @@ export function readQuantization(fields: Fields, family: string, notes: Notes): 
     return { quantization: {} };
   }
   const reading = byMethod(fields, name, entry, family, notes);
+  const told = new Set(notes.findings.map(({ rule }) => rule));
+  // The reader itself speaks of blocks that cannot be blocks; once is enough.
+  notes.findings.push(
+    ...quantizationFindings(fields.map).filter(({ rule }) => rule !== 'quantization-block-invalid' || !told.has(rule)),
+  );
   const source: Sourced<string> = { value: name, origin: 'file', at: placeOf(entry), label: entry.key };
   return { ...reading, quantization: { source, ...reading.quantization } };
 }
