@@ -291,13 +291,9 @@ const JOBS: Readonly<Record<string, Describe>> = {
     figures: { weights: { unit: 'GiB', measured: number(row, 'weights_gib_per_gpu') } },
   }),
   M29: (row) => ({
-    input: job(
-      preset('DeepSeek-R1', {}, AWQ),
-      { tensor: 8, pipeline: 2 },
-      { stack: 'vllm', version: '0.8.0' },
-      undefined,
-    ),
+    input: job(preset('DeepSeek-R1', {}, AWQ), { tensor: 16 }, { stack: 'vllm', version: '0.8.0' }, undefined),
     figures: { weights: { unit: 'GiB', measured: number(row, 'weights_gib_per_gpu') } },
+    omitted: { capacity: 'the log states no batch sizes, which decide what a card of 24 GB has left' },
   }),
   M30: () => ({ figures: {}, omitted: { capacity: `${COMPRESSED}; ${NO_FRACTION}` } }),
   M31: () => ({ figures: {}, omitted: { capacity: `${COMPRESSED}; ${NO_FRACTION}` } }),

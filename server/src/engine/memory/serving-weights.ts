@@ -4,14 +4,14 @@ import { encoderParameters } from '../model/encoder';
 import { formatTable } from '../model/formats';
 import { layerKinds, modelTensors, modulePath, type LayerKind } from '../model/inventory';
 import type { ModelSpec } from '../model/spec';
-import { shardOf, weightBytes, type Shard, type ShardDegrees } from '../model/shard';
+import { shardOf, type Shard, type ShardDegrees } from '../model/shard';
 import { size, type ModelPart, type TensorShape } from '../model/tensors';
 import { DTYPE_BITS, type QuantizationSpec } from '../spec/numbers';
 import { paddedVocab } from './dims';
 import type { ServingInput } from './input';
 import type { Ledger } from './ledger';
 import { num, put } from './ledger';
-import { loadedMatrix } from './serving-loaded';
+import { loadedBytes } from './serving-loaded';
 
 /** Degrees by which each kind of weight is cut on a serving rank. */
 export interface ServingDegrees {
@@ -41,7 +41,7 @@ export function servingDegrees(input: ServingInput): ServingDegrees {
   return {
     attention,
     dense: serving.denseTensor ?? (together ? attention : layout.tensor),
-    shared: together ? attention : layout.tensor,
+    shared: serving.sharedTensor ?? (together ? attention : layout.tensor),
     expert: layout.expert,
     // Experts that no degree spreads are cut by tensor parallelism, as every engine does without expert parallelism.
     expertTensor: Math.max(layout.expertTensor, layout.expert > 1 ? 1 : layout.tensor),
@@ -124,7 +124,7 @@ function weigher(input: ServingInput): Weigher {
       const padded = tensor.sharding === 'vocab' ? padVocabulary(tensor, degrees.vocabulary ?? 1) : tensor;
       const format = formats.formatOf(tensor, modulePath(model, tensor, layer));
       const shard: Shard = shardOf(padded, degrees, kvHeads);
-      return weightBytes(loadedMatrix(shard, tensor, format, input), format);
+      return loadedBytes(shard, tensor, format, input);
     },
   };
 }
@@ -161,34 +161,55 @@ function kindBytes(kind: LayerKind, layers: readonly number[], { bytes, uniform 
   return sums;
 }
 
+/** A line of the explanation: layers of every make-up that hold the same group of tensors. */
+interface Line {
+  layers: number;
+  bytes: number;
+  readonly fields: readonly string[];
+}
+
+function addLine(
+  lines: Map<string, Line>,
+  group: string,
+  layers: number,
+  bytes: number,
+  fields: readonly string[],
+): void {
+  const line = lines.get(group);
+  if (line === undefined) lines.set(group, { layers, bytes, fields });
+  else {
+    line.layers += layers;
+    line.bytes += bytes;
+  }
+}
+
 function putLayers(ledger: Ledger, input: ServingInput, stage: StageContent, weigh: Weigher): void {
   const { model, serving } = input;
   const drafting = size(serving.speculativeTokens) > 0;
-  const attention = servingDegrees(input).attention;
   const base = DTYPE_BITS[input.quantization?.baseDType ?? 'BF16'] / 8;
-  const absorbed = absorbedBytes(model, attention, base, serving.stack);
+  const absorbed = absorbedBytes(model, servingDegrees(input).attention, base, serving.stack);
+  const lines = new Map<string, Line>();
   for (const kind of layerKinds(model)) {
     const layers = kind.mtp ? (drafting && stage.head ? kind.layers : []) : layersWithin(kind, stage);
     if (layers.length === 0) continue;
     const draft = kind.mtp ? 'draft ' : '';
     for (const [part, total] of kindBytes(kind, layers, weigh)) {
-      const group = `${draft}${GROUP_OF[part]}${part === 'attention' && kind.mixer !== 'attention' ? ` (${kind.mixer})` : ''}`;
-      put(ledger, 'weights', group, total, `${num(layers.length)} layers × ${num(total / layers.length)} B`, [
-        ...(FIELDS_OF[part] ?? []),
-        'quantization.method',
-        'layout.pipeline',
-      ]);
+      const mixer = part === 'attention' && kind.mixer !== 'attention' ? ` (${kind.mixer})` : '';
+      addLine(lines, `${draft}${GROUP_OF[part]}${mixer}`, layers.length, total, FIELDS_OF[part] ?? []);
     }
-    if (kind.mixer !== 'attention' || absorbed === 0) continue;
-    put(
-      ledger,
-      'weights',
-      `${draft}absorbed KV up-projection`,
-      layers.length * absorbed,
-      `${num(layers.length)} layers × ${num(absorbed)} B`,
-      ['model.kvLoraRank', 'layout.attentionData', 'layout.tensor'],
-    );
+    if (kind.mixer === 'attention' && absorbed > 0)
+      addLine(lines, `${draft}absorbed KV up-projection`, layers.length, layers.length * absorbed, [
+        'model.kvLoraRank',
+        'layout.attentionData',
+        'layout.tensor',
+      ]);
   }
+  for (const [group, { layers, bytes, fields }] of lines)
+    put(ledger, 'weights', group, bytes, `${num(layers)} layers × ${num(bytes / layers)} B`, [
+      ...fields,
+      'quantization.method',
+      'layout.pipeline',
+    ]);
 }
 
 /** Bytes of the vision tower on a rank: stated, or its parameters in the base format cut by tensor parallelism; none when only language is served. */

@@ -18,6 +18,8 @@ export interface ServingSpec {
   readonly cudaGraphMaxBatch?: number;
   /** Tensor-parallel degree of dense feed-forward layers under DP attention (SGLang `moe_dense_tp_size`). */
   readonly denseTensor?: number;
+  /** Tensor-parallel degree of shared experts; 1 where every rank keeps them whole (DeepEP and other all-to-all backends of SGLang). */
+  readonly sharedTensor?: number;
   /** DP attention also splits the LM head by data rank. */
   readonly dataParallelLmHead?: boolean;
   readonly speculativeTokens?: number;
