@@ -10,6 +10,22 @@ function maskNonFinite(text: string): string {
   );
 }
 
+/** Text that another tool replaces before anybody parses the file: `${BATCH}`, `{{ batch }}`. */
+const HOLE = /^(?:\$\{[^{}\n]*\}|\{\{[^{}\n]*\}\}|\$[A-Za-z_]\w*)$/;
+/** The same as a bare word in capitals, which `sed` fills in; DeepSpeed's templates are written so. */
+const WORD = /^[A-Z][A-Z0-9_]\w+$/;
+const FILLED_BY_SED = /"(?:train_batch_size|train_micro_batch_size_per_gpu|zero_optimization)"/;
+
+/** Holes of a template in quotes of the same length, so that places stay and the rest can be read. */
+function maskHoles(text: string): string {
+  const words = FILLED_BY_SED.test(text);
+  if (!words && !/[:[,]\s*(?:\$|\{\{)/.test(text)) return text;
+  const holes = /"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\$\{[^{}\n]*\}|\{\{[^{}\n]*\}\}|\$[A-Za-z_]\w*|\b[A-Z][A-Z0-9_]\w+/g;
+  return text.replace(holes, (match) =>
+    HOLE.test(match) || (words && WORD.test(match)) ? `"${' '.repeat(match.length - 2)}"` : match,
+  );
+}
+
 /** By the name that jsonc-parser prints for its error code. */
 const MESSAGES: Readonly<Record<string, string>> = {
   InvalidSymbol: 'This is not a JSON value',
@@ -61,13 +77,15 @@ function convert(node: Node, text: string, issues: SyntaxIssue[]): ConfigNode {
   const value: unknown = node.value;
   if (typeof value === 'number') return scalar(exactNumber(value, raw), raw, span);
   if (typeof value === 'boolean' || value === null) return scalar(value, raw, span);
-  // A masked NaN or Infinity is no string of the file: its source text is what it says.
-  return scalar(raw.startsWith('"') ? String(value) : raw, raw, span);
+  // What was masked is no string of the file: its source text is what it says.
+  if (raw.startsWith('"')) return scalar(String(value), raw, span);
+  const hole = HOLE.test(raw) || WORD.test(raw);
+  return hole ? { ...scalar(raw, raw, span), unresolved: true } : scalar(raw, raw, span);
 }
 
 /** Parses JSON with comments and trailing commas; what Python's reader takes is no fault here. */
 export function parseJson(text: string): ConfigTree {
-  const masked = maskNonFinite(text);
+  const masked = maskHoles(maskNonFinite(text));
   const errors: ParseError[] = [];
   const options = { allowTrailingComma: true, disallowComments: false, allowEmptyContent: true };
   const root = parseTree(masked, errors, options);
