@@ -2,15 +2,39 @@ import type { ConfigTree } from '../syntax/tree';
 import { strongest } from './detect';
 import type { Detection, Dialect } from './dialect';
 import { hfConfig } from './hf-config/dialect';
+import { llmCompressor } from './llm-compressor/dialect';
 import { megatron } from './megatron/dialect';
+import { modelopt } from './modelopt/dialect';
 import { sglang } from './sglang/dialect';
 import { shardlens } from './shardlens/dialect';
 import { tensorrtLlm } from './tensorrt-llm/dialect';
+import { gptNeox } from './gpt-neox/dialect';
+import { bridge } from './megatron-bridge/dialect';
+import { nanotron } from './nanotron/dialect';
+import { nemo } from './nemo/dialect';
+import { nemoAutomodel } from './nemo-automodel/dialect';
 import { torchtitan } from './torchtitan/dialect';
 import { vllm } from './vllm/dialect';
+import { deepSpeed } from './deepspeed/dialect';
 
 /** Every file format that is read, the most specific first. Adding a framework adds one line here and one folder beside. */
-export const dialects: readonly Dialect[] = [shardlens, hfConfig, megatron, sglang, torchtitan, vllm, tensorrtLlm];
+export const dialects: readonly Dialect[] = [
+  shardlens,
+  hfConfig,
+  megatron,
+  sglang,
+  torchtitan,
+  nanotron,
+  bridge,
+  nemo,
+  nemoAutomodel,
+  gptNeox,
+  vllm,
+  tensorrtLlm,
+  llmCompressor,
+  modelopt,
+  deepSpeed,
+];
 
 /**
  * What a file is, with the evidence: content first, names only in addition. Undefined for files that are not ours.

@@ -1,0 +1,163 @@
+import type { QuantizationSpec } from '../../engine/spec/numbers';
+import type { Finding } from '../../plan/finding';
+import type { Plan, Planned, ResolvedPlan } from '../../plan/plan';
+import type { ConfigTree, Entry, MapNode } from '../../syntax/tree';
+import { childOf, entryOf, mapOf, placeOf, rootMap, textOf, wordsOf } from '../common/nodes';
+import { presetFindings } from '../common/quantization-args';
+import { derived, present } from '../common/sourced';
+import type { DialectReading, ReadCompanion, Reference } from '../dialect';
+import { readCompressedTensors } from '../hf-config/compressed-tensors';
+import { fieldsOf } from '../hf-config/fields';
+import { notes } from '../hf-config/findings';
+import { namedModel } from '../vllm/arguments';
+import { modifierMaps } from './detect';
+import { modifierFindings, stageFindings } from './rules';
+
+type Part = Planned<QuantizationSpec>;
+
+const EMPTY: Plan = {
+  dialect: 'llm-compressor',
+  task: 'model',
+  model: {},
+  quantization: {},
+  cluster: {},
+  layout: {},
+  precision: {},
+  optimizer: {},
+  recompute: {},
+  batch: {},
+  pipeline: {},
+  serving: {},
+  experts: {},
+  unresolved: [],
+};
+
+interface Preset {
+  readonly method: QuantizationSpec['method'];
+  readonly groupSize?: number;
+  readonly zeroPoints?: boolean;
+  readonly bits?: number;
+}
+
+/** What a ready-made scheme stores. Source: compressed-tensors quantization/quant_scheme.py. */
+function presetOf(name: string): Preset | undefined {
+  const scheme = name.toUpperCase();
+  if (scheme === 'UNQUANTIZED') return { method: 'none' };
+  if (scheme === 'FP8') return { method: 'fp8-tensor' };
+  if (scheme === 'FP8_DYNAMIC') return { method: 'fp8-channel' };
+  if (scheme === 'FP8_BLOCK') return { method: 'fp8-block' };
+  if (scheme.startsWith('NVFP4')) return { method: 'nvfp4', groupSize: 16 };
+  if (scheme.startsWith('MXFP4')) return { method: 'mxfp4' };
+  if (scheme.startsWith('MXFP8')) return { method: 'mxfp8' };
+  if (scheme === 'INT8') return { method: 'int8' };
+  const bits = Number(/^W([2-8])A/.exec(scheme)?.[1]);
+  if (bits === 8) return { method: 'int8' };
+  return Number.isInteger(bits)
+    ? { method: 'int4-group', groupSize: 128, zeroPoints: scheme.endsWith('ASYM'), bits }
+    : undefined;
+}
+
+function presetPart(entry: Entry, name: string): Part {
+  const preset = presetOf(name);
+  if (preset === undefined) return {};
+  const says = `the scheme ${name}`;
+  return present<Part>({
+    source: derived(name, says, entry),
+    method: derived(preset.method, says, entry),
+    groupSize: preset.groupSize === undefined ? undefined : derived(preset.groupSize, says, entry),
+    zeroPoints: preset.zeroPoints === true ? derived(true, says, entry) : undefined,
+    weightBits: preset.bits === undefined || preset.bits === 4 ? undefined : derived(preset.bits, says, entry),
+  });
+}
+
+/** The first modifier that quantizes weights decides what the checkpoint will be. */
+function quantizationOf(root: MapNode): Part {
+  for (const { value } of modifierMaps(root).flatMap(({ entries }) => entries)) {
+    if (value.kind !== 'map') continue;
+    const scheme = entryOf(value, 'scheme');
+    const name = textOf(scheme?.value) ?? mapOf(value, 'scheme')?.entries[0]?.key;
+    if (scheme !== undefined && name !== undefined) return presetPart(scheme, name);
+    if (mapOf(value, 'config_groups') === undefined) continue;
+    const found = notes();
+    return readCompressedTensors(fieldsOf(value, found, []), found).quantization;
+  }
+  return {};
+}
+
+/** Modules that a recipe leaves alone beyond the head: then it is not known here which widths are quantized. */
+function leavesMore(root: MapNode): boolean {
+  return modifierMaps(root)
+    .flatMap(({ entries }) => entries)
+    .some(({ value }) => {
+      const ignored = wordsOf(childOf(value, 'ignore')) ?? [];
+      const bypass = textOf(childOf(value, 'bypass_divisibility_checks')) === 'true';
+      return bypass || ignored.some((word) => !/^(re:)?\.?\*?lm_head\$?$/.test(word));
+    });
+}
+
+/** Groups that do not divide the columns they cut. Source: modifiers/quantization/group_size_validation.py. */
+function groupCheck(root: MapNode): (resolved: ResolvedPlan) => Finding[] {
+  return ({ plan, model }) => {
+    const { groupSize, included } = plan.quantization;
+    const size = groupSize?.value;
+    if (model === undefined || groupSize === undefined || size === undefined || size <= 0) return [];
+    if (included !== undefined || leavesMore(root)) return [];
+    const widths = [
+      ['hidden size', model.hiddenSize],
+      ...((model.experts ?? 0) > 0 ? [] : [['intermediate size', model.intermediateSize] as const]),
+      ...(model.expertIntermediateSize === undefined || (model.experts ?? 0) === 0
+        ? []
+        : [['expert intermediate size', model.expertIntermediateSize] as const]),
+    ] as const;
+    const bad = widths.find(([, width]) => width % size !== 0);
+    if (bad === undefined) return [];
+    return [
+      {
+        rule: 'group-not-dividing',
+        severity: 'error',
+        message: `${bad[0]} ${bad[1]} is no multiple of the group size ${size}, and llm-compressor refuses such layers; add them to \`ignore\`, or take a group size that divides ${bad[1]}.`,
+        ...(groupSize.at === undefined ? {} : { at: groupSize.at }),
+        source: {
+          framework: 'llm-compressor',
+          repository: 'vllm-project/llm-compressor',
+          file: 'src/llmcompressor/modifiers/quantization/group_size_validation.py',
+          function: 'validate_group_size_divisibility',
+        },
+      },
+    ];
+  };
+}
+
+/** A run of the framework's own tests: the model, and a scheme or the recipe's file. */
+function readRun(root: MapNode, read: ReadCompanion): DialectReading {
+  const named = namedModel(entryOf(root, 'model'), read);
+  const scheme = entryOf(root, 'scheme');
+  const name = textOf(scheme?.value);
+  const recipe = entryOf(root, 'recipe');
+  const path = textOf(recipe?.value);
+  const file: Reference[] =
+    recipe === undefined || path === undefined ? [] : [{ at: placeOf(recipe), target: path, kind: 'quantization' }];
+  return {
+    plan: {
+      ...EMPTY,
+      model: named.model,
+      quantization: scheme === undefined || name === undefined ? {} : presetPart(scheme, name),
+    },
+    findings: scheme === undefined || name === undefined ? [] : presetFindings(name, scheme, true),
+    references: [...named.references, ...file],
+  };
+}
+
+/** Reads a recipe of llm-compressor: what the checkpoint it makes will hold, and what the framework refuses. */
+export function readRecipe(tree: ConfigTree, read: ReadCompanion): DialectReading {
+  const root = rootMap(tree);
+  if (root === undefined) return { plan: EMPTY, findings: [], references: [] };
+  const maps = modifierMaps(root);
+  if (maps.length === 0) return readRun(root, read);
+  return {
+    plan: { ...EMPTY, quantization: quantizationOf(root) },
+    findings: [...stageFindings(root), ...maps.flatMap(modifierFindings)],
+    check: groupCheck(root),
+    references: [],
+  };
+}
