@@ -33,6 +33,11 @@ const OWNER: Readonly<Record<string, string>> = {
   'training/megatron-yaml-swift': 'megatron',
   'training/megatron-yaml-cfg': 'megatron',
   'training/torchtitan-toml': 'torchtitan',
+  'training/nanotron-yaml': 'nanotron',
+  'training/megatron-bridge-yaml': 'megatron-bridge',
+  'training/nemo1-yaml': 'nemo',
+  'training/nemo-automodel-yaml': 'nemo-automodel',
+  'training/neox-yml': 'gpt-neox',
 };
 
 /** Dynamo hands these files to SGLang's own argument parser: they hold nothing but its arguments. */

@@ -94,6 +94,27 @@ export interface MegatronArguments {
   readonly unresolved: (field: string, destination: string) => Unresolved[];
   /** Keys that are no flags, such as `trainer.num_nodes` or entries of the environment. */
   readonly other: (key: string) => Entry | undefined;
+  /** False where absent arguments may be set elsewhere (a recipe, a sourced script): nothing follows from their absence. */
+  readonly complete: boolean;
+}
+
+/** A value that a framework built on Megatron writes in its own words, such as `precision: bf16`. */
+export interface Translated {
+  readonly entry: Entry;
+  readonly value: string | number | boolean;
+}
+
+/** Where arguments come from: entries in any spelling, and what a framework on top of Megatron calls otherwise. */
+export interface ArgumentSource {
+  readonly form: MegatronForm;
+  readonly profile: Profile;
+  readonly entries: readonly Entry[];
+  /** Names of single keys that have another name in Megatron. */
+  readonly renamed?: Readonly<Record<string, string>>;
+  /** Arguments by destination whose value is put in other words; they win over entries of the same name. */
+  readonly translated?: Readonly<Record<string, Translated | undefined>>;
+  readonly other?: (key: string) => Entry | undefined;
+  readonly complete?: boolean;
 }
 
 /** The form a tree has, if it has one: `MODEL_ARGS`, the two sections of `--yaml-cfg`, or a flat mapping. */
@@ -118,12 +139,16 @@ function isAbsent(node: ConfigNode): boolean {
   return node.kind === 'scalar' && node.value === null;
 }
 
-function collect(entries: readonly Entry[]): ReadonlyMap<string, Written> {
+function collect(
+  entries: readonly Entry[],
+  renamed: Readonly<Record<string, string>> = {},
+): ReadonlyMap<string, Written> {
   const found = new Map<string, Written>();
   for (const entry of entries) {
     // In Python `null` is the default None: the argument is not set.
     if (isAbsent(entry.value)) continue;
-    const dotted = entry.key.startsWith('--') ? entry.key : (entry.key.split('.').at(-1) ?? entry.key);
+    const own = entry.key.startsWith('--') ? entry.key : (entry.key.split('.').at(-1) ?? entry.key);
+    const dotted = renamed[own] ?? own;
     const match = matchMegatronKey(dotted);
     const name = FIELD_NAMES[dotted] ?? dotted;
     if (match === undefined) {
@@ -164,13 +189,27 @@ function worded(value: string | number | boolean | undefined): string | undefine
 
 /** Reads arguments of any of the three forms into one table by destination. */
 export function readMegatronArguments(root: MapNode, form: MegatronForm): MegatronArguments {
-  const table = collect(argumentEntries(root, form));
   const profile = profileOf(root, form);
+  return megatronArguments({
+    form,
+    profile,
+    entries: argumentEntries(root, form),
+    other: (key) => otherEntry(root, form, key),
+    // A flat mapping may be a part of anything; ms-swift's files are whole.
+    complete: form !== 'flat' || profile.namedModel,
+  });
+}
+
+/** One table by destination from entries of any origin; launch scripts and frameworks on top of Megatron come here. */
+export function megatronArguments(source: ArgumentSource): MegatronArguments {
+  const { form, profile } = source;
+  const table = collect(source.entries, source.renamed);
+  const put = (destination: string): Translated | undefined => source.translated?.[destination];
   const otherwise = (destination: string): string | number | boolean | undefined =>
-    table.has(destination) ? undefined : profile.defaults[destination];
-  const entry = (destination: string): Entry | undefined => table.get(destination)?.entry;
+    put(destination)?.value ?? (table.has(destination) ? undefined : profile.defaults[destination]);
+  const entry = (destination: string): Entry | undefined => put(destination)?.entry ?? table.get(destination)?.entry;
   const known = (destination: string): ConfigNode | undefined => {
-    const node = entry(destination)?.value;
+    const node = put(destination) === undefined ? entry(destination)?.value : undefined;
     return node === undefined || isUnresolved(node) ? undefined : node;
   };
   const unknown = (destination: string): boolean => {
@@ -180,6 +219,7 @@ export function readMegatronArguments(root: MapNode, form: MegatronForm): Megatr
   return {
     form,
     profile,
+    complete: source.complete ?? true,
     entry,
     unknown,
     node: known,
@@ -197,6 +237,6 @@ export function readMegatronArguments(root: MapNode, form: MegatronForm): Megatr
       const found = entry(destination);
       return found !== undefined && isUnresolved(found.value) ? [{ path: field, at: placeOf(found) }] : [];
     },
-    other: (key) => otherEntry(root, form, key),
+    other: source.other ?? (() => undefined),
   };
 }

@@ -36,6 +36,19 @@ const SWIFT: Profile = {
   },
 };
 
+/** Megatron-Bridge, src/megatron/bridge/training: recipes train in BF16 and gradients are reduced in FP32. */
+export const BRIDGE: Profile = {
+  note: "Megatron-Bridge's default",
+  defaults: { bf16: true, use_distributed_optimizer: true },
+  namedModel: false,
+};
+
+/** NeMo 1, nemo/collections/nlp/parts/nlp_overrides.py: everything is stated under `model`, what is not is off. */
+export const NEMO1: Profile = { note: "NeMo's default", defaults: {}, namedModel: false };
+
+/** GPT-NeoX's own Megatron: no fusion of the loss, no experts unless asked. */
+export const NEOX: Profile = { note: "GPT-NeoX's default", defaults: {}, namedModel: false };
+
 /** NeMo's trainer, which Megatron's test harness also drives, trains in BF16. */
 const NEMO: Profile = { note: "NeMo's default", defaults: { bf16: true }, namedModel: false };
 

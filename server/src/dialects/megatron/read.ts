@@ -2,30 +2,12 @@ import { environmentDetails } from './environment';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
 import type { Plan, Unresolved } from '../../plan/plan';
 import type { ConfigTree } from '../../syntax/tree';
+import { emptyTraining } from '../common/empty-plan';
 import { placeOf, rootMap, textOf } from '../common/nodes';
 import { formOf, readMegatronArguments, type MegatronArguments } from './arguments';
-import { formFindings } from './exclusive';
-import { hiddenFields, readCluster, readLayout } from './layout';
-import { isHybrid, readModel } from './model';
+import { megatronFindings } from './findings';
+import { megatronPlan } from './plan';
 import { spellingFindings } from './spelling';
-import { readBatch, readDetails, readOptimizer, readPipeline, readPrecision, readRecompute } from './training';
-
-const EMPTY: Plan = {
-  dialect: 'megatron',
-  task: 'training',
-  model: {},
-  quantization: {},
-  cluster: {},
-  layout: {},
-  precision: {},
-  optimizer: {},
-  recompute: {},
-  batch: {},
-  pipeline: {},
-  serving: {},
-  experts: {},
-  unresolved: [],
-};
 
 const FILES = [
   ['tp_comm_overlap_cfg', 'config'],
@@ -55,24 +37,16 @@ function references(args: MegatronArguments): Reference[] {
 export function readMegatron(tree: ConfigTree, _companion: ReadCompanion): DialectReading {
   const root = rootMap(tree);
   const form = formOf(tree);
-  if (root === undefined || form === undefined) return { plan: EMPTY, findings: [], references: [] };
+  if (root === undefined || form === undefined)
+    return { plan: emptyTraining('megatron'), findings: [], references: [] };
   const args = readMegatronArguments(root, form);
-  const layout = readLayout(args);
+  const base = megatronPlan(args);
   const plan: Plan = {
-    ...EMPTY,
-    model: readModel(args),
-    cluster: readCluster(args),
-    // The stages of hybrid stacks follow from their pattern, which counts more than decoder layers.
-    layout: isHybrid(args) ? withoutStages(layout) : layout,
-    precision: readPrecision(args),
-    optimizer: readOptimizer(args),
-    recompute: readRecompute(args),
-    batch: readBatch(args),
-    pipeline: readPipeline(args, layout.virtualPipeline?.value),
-    unresolved: [...hiddenFields(args), ...frozenWeights(args)],
-    details: { ...readDetails(args), ...environmentDetails(root) },
+    ...base,
+    unresolved: [...base.unresolved, ...frozenWeights(args)],
+    details: { ...base.details, ...environmentDetails(root) },
   };
-  return { plan, findings: [...spellingFindings(root, form), ...formFindings(args)], references: references(args) };
+  return { plan, findings: [...spellingFindings(root, form), ...megatronFindings(args)], references: references(args) };
 }
 
 /** With adapters most weights have no gradients and no optimizer states, which the Plan cannot say: what those take stays unknown. */
@@ -83,9 +57,4 @@ function frozenWeights(args: MegatronArguments): readonly Unresolved[] {
   return entry === undefined || text === undefined || text === 'full'
     ? []
     : [{ path: 'optimizer.trainable', at: placeOf(entry) }];
-}
-
-function withoutStages(layout: Plan['layout']): Plan['layout'] {
-  const { stageLayers: _stages, ...rest } = layout;
-  return rest;
 }

@@ -27,3 +27,17 @@ export const megatronVocabulary: Vocabulary = {
     return path.length > 0 ? snake : [...keysBelow(megatronSchema, megatronSchema), ...snake];
   },
 };
+
+const snakeFlags = Object.entries(megatronFlags).map(
+  ([flag, schema]) => [flag.slice(2).replaceAll('-', '_'), schema] as const,
+);
+
+/** Megatron's arguments as fields of the configuration classes that frameworks on top of it fill from sections. */
+export const megatronFieldVocabulary: Vocabulary = {
+  root: megatronSchema,
+  at: (path) => {
+    const match = path.length === 2 ? matchMegatronKey(String(path[1])) : undefined;
+    return match === undefined ? undefined : { key: String(path[1]), schema: match.schema };
+  },
+  below: (path) => (path.length === 1 && path[0] === 'model' ? snakeFlags : []),
+};

@@ -1,6 +1,7 @@
 import { smallestWorld, statedWorld } from '../resolve-layout';
 import { TRAINING_BATCH, TRAINING_EXPERT_WORLD, TRAINING_PRODUCT, TRAINING_WORLD } from './enforcement';
-import type { Sourced } from '../plan';
+import type { LayoutSpec } from '../../engine/spec/layout';
+import type { Plan, Sourced } from '../plan';
 import {
   advice,
   finding,
@@ -36,8 +37,26 @@ const BATCH: Readonly<Record<string, Enforcement>> = {
 };
 
 /** The GPU count as it was stated, wherever that was. */
-function worldSource(plan: Parameters<PlanRule['check']>[0]['plan']): Sourced<unknown> | undefined {
+function worldSource(plan: Plan): Sourced<unknown> | undefined {
   return plan.layout.worldSize ?? plan.cluster.gpus ?? plan.cluster.nodes;
+}
+
+/** The GPU count as far as someone stated it: nodes × GPUs a node says nothing while the GPUs a node are our assumption. */
+function certainWorld(plan: Plan): number | undefined {
+  const direct = plan.layout.worldSize ?? plan.cluster.gpus;
+  return direct === undefined && plan.cluster.gpusPerNode?.origin === 'assumed' ? undefined : statedWorld(plan);
+}
+
+/** Ranks of one replica, of the degrees that are certain: one that we assumed proves nothing about the file. */
+function certainProduct(plan: Plan, layout: LayoutSpec): number {
+  const certain = (key: 'tensor' | 'pipeline' | 'context'): number =>
+    plan.layout[key]?.origin === 'assumed' ? 1 : layout[key];
+  return certain('tensor') * certain('pipeline') * certain('context');
+}
+
+/** True where a degree that the rule multiplies is no more than our assumption. */
+function assumes(plan: Plan, keys: readonly (keyof LayoutSpec)[]): boolean {
+  return keys.some((key) => plan.layout[key]?.origin === 'assumed');
 }
 
 export const worldNotDivisible: PlanRule = {
@@ -46,9 +65,9 @@ export const worldNotDivisible: PlanRule = {
   severity: 'error',
   check: ({ plan, resolved: { layout } }) => {
     const enforcement = WORLD[plan.dialect];
-    const world = statedWorld(plan);
+    const world = certainWorld(plan);
     if (enforcement === undefined || world === undefined || layout === undefined || plan.task !== 'training') return [];
-    const model = layout.tensor * layout.pipeline * layout.context;
+    const model = certainProduct(plan, layout);
     if (world % model === 0) return [];
     const near = nearestMultiples(world, model);
     const message = `${world} GPUs do not divide into replicas of TP ${layout.tensor} × PP ${layout.pipeline} × CP ${layout.context} = ${model} GPUs${advice(near)} GPUs.`;
@@ -75,7 +94,7 @@ export const expertWorldNotDivisible: PlanRule = {
   severity: 'error',
   check: ({ plan, resolved: { layout } }) => {
     const enforcement = EXPERT_WORLD[plan.dialect];
-    const world = statedWorld(plan);
+    const world = certainWorld(plan);
     if (
       enforcement === undefined ||
       world === undefined ||
@@ -84,6 +103,7 @@ export const expertWorldNotDivisible: PlanRule = {
       plan.task !== 'training'
     )
       return [];
+    if (assumes(plan, ['pipeline', 'expert', 'expertTensor'])) return [];
     const group = layout.expertTensor * layout.expert * layout.pipeline;
     // A world that the dense degrees do not divide is one cause; saying it twice would hide it.
     if (world % group === 0 || world % (layout.tensor * layout.pipeline * layout.context) !== 0) return [];
@@ -120,7 +140,9 @@ export const batchNotDivisible: PlanRule = {
     // Without a stated GPU count the data-parallel size is ours, not the user's, and proves nothing.
     if (enforcement === undefined || layout === undefined || globalBatch === undefined || microBatch === undefined)
       return [];
-    if (statedWorld(plan) === undefined && plan.layout.data === undefined) return [];
+    if (certainWorld(plan) === undefined && plan.layout.data === undefined) return [];
+    if (assumes(plan, ['tensor', 'pipeline', 'context']) || globalBatch.origin === 'assumed') return [];
+    if (microBatch.origin === 'assumed') return [];
     if (layout.worldSize % (layout.tensor * layout.pipeline * layout.context) !== 0) return [];
     // torchtitan asks for whole local batches, which a pipeline cuts into several microbatches.
     const local = plan.dialect === 'torchtitan' ? (plan.batch.microbatches?.value ?? 1) : 1;
@@ -182,7 +204,7 @@ export const worldProductMismatch: PlanRule = {
   severity: 'error',
   check: ({ plan, resolved: { layout } }) => {
     const data = plan.layout.data;
-    const world = statedWorld(plan);
+    const world = certainWorld(plan);
     const enforcement = TRAINING_PRODUCT[plan.dialect];
     if (enforcement === undefined || plan.task !== 'training' || layout === undefined) return [];
     if (data?.at === undefined || world === undefined || !Number.isInteger(data.value) || data.value <= 0) return [];

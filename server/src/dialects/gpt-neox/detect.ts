@@ -1,0 +1,56 @@
+import type { ConfigTree } from '../../syntax/tree';
+import { keysSeen, weigh, when } from '../common/evidence';
+import { hasKey, mapOf, rootMap } from '../common/nodes';
+import type { Detection } from '../dialect';
+
+const DEGREES = ['pipe_parallel_size', 'model_parallel_size'];
+const OWN = [
+  'train_micro_batch_size_per_gpu',
+  'gradient_accumulation_steps',
+  'zero_optimization',
+  'num_layers',
+  'hidden_size',
+  'num_attention_heads',
+  'seq_length',
+  'max_position_embeddings',
+  'no_weight_tying',
+  'pos_emb',
+  'gpt_j_residual',
+  'output_layer_parallelism',
+  'rotary_pct',
+  'norm',
+  'attention_config',
+  'scaled_upper_triang_masked_softmax_fusion',
+  'checkpoint_activations',
+  'tokenizer_type',
+  'train_iters',
+  'data_impl',
+  'mlp_type',
+];
+const FOREIGN = [
+  'actor_rollout_ref',
+  'MODEL_ARGS',
+  'base_model',
+  'trainer',
+  'model_args',
+  'compute_environment',
+  'apiVersion',
+  'services',
+  'jobs',
+];
+
+/** A flat mapping with GPT-NeoX's degrees, or enough of its other names; `-` and `_` are the same to it. */
+export function detectNeox(tree: ConfigTree, _fileName: string): Detection | undefined {
+  const root = rootMap(tree);
+  if (root === undefined || tree.language === 'toml' || FOREIGN.some((key) => hasKey(root, key))) return undefined;
+  if (mapOf(root, 'model') !== undefined) return undefined;
+  const keys = new Set(root.entries.map(({ key }) => key.replaceAll('-', '_')));
+  const degrees = keysSeen(keys, DEGREES, 0.3, 0.6);
+  const own = keysSeen(keys, OWN, 0.06, 0.5);
+  const local =
+    keys.has('output_layer_parallelism') ||
+    keys.has('gpt_j_residual') ||
+    keys.has('scaled_upper_triang_masked_softmax_fusion');
+  if (degrees === undefined && !local) return undefined;
+  return weigh('gpt-neox', [degrees, own, when(local, 0.25, 'keys that only GPT-NeoX has')]);
+}

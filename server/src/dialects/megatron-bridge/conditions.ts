@@ -1,0 +1,8 @@
+import type { Finding } from '../../plan/finding';
+import type { MapNode } from '../../syntax/tree';
+import type { MegatronArguments } from '../megatron/arguments';
+import { megatronFindings } from '../megatron/findings';
+
+export function bridgeFindings(_root: MapNode, args: MegatronArguments): readonly Finding[] {
+  return megatronFindings(args);
+}

@@ -1,0 +1,7 @@
+import type { Finding } from '../../plan/finding';
+import type { MegatronArguments } from '../megatron/arguments';
+import { megatronFindings } from '../megatron/findings';
+
+export function nemoFindings(args: MegatronArguments): readonly Finding[] {
+  return megatronFindings(args);
+}
