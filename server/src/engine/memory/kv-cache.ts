@@ -4,6 +4,7 @@ import type { ModelSpec } from '../model/spec';
 import type { StageContent } from '../layout/stages';
 import { size } from '../model/tensors';
 import type { ServingInput } from './input';
+import { usableBytes } from './serving-usable';
 
 /** Bytes of one token's cache in one layer on one rank, and the formula. */
 export interface CacheCell {
@@ -92,7 +93,7 @@ export function cacheCells(input: ServingInput, stage: StageContent): CacheCells
   const drafts = drafting ? size(input.model.mtpLayers) : 0;
   const { bytes } = cacheCell(input);
   return {
-    full: cache.fullBytesPerToken + drafts * bytes + (drafting ? Math.max(0, serving.draftBytesPerToken ?? 0) : 0),
+    full: cache.fullBytesPerToken + drafts * bytes + (drafting ? usableBytes(serving.draftBytesPerToken) : 0),
     sliding: cache.slidingBytesPerToken,
     window: cache.window ?? 0,
     state: cache.stateBytes,

@@ -2,6 +2,7 @@ import { encoderForward } from '../model/encoder';
 import { size } from '../model/tensors';
 import type { ServingInput } from './input';
 import { GIB, MIB } from './ledger';
+import { usableBytes } from './serving-usable';
 import { engineForward, samplerBytes } from './serving-profile';
 
 /** Bytes the engine may give to the cache on one rank, and what it keeps back. */
@@ -163,6 +164,6 @@ export function cacheBudget(input: ServingInput, memory: number, weights: number
       : input.serving.stack === 'tensorrt-llm'
         ? tensorrtBudget(input, memory, weights)
         : vllmBudget(input, memory, weights);
-  const stated = size(input.serving.poolBytes === undefined ? undefined : input.serving.poolBytes / MIB) * MIB;
+  const stated = usableBytes(input.serving.poolBytes);
   return stated > 0 ? { ...own, pool: stated } : own;
 }

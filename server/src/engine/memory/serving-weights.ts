@@ -12,6 +12,7 @@ import type { ServingInput } from './input';
 import type { Ledger } from './ledger';
 import { num, put } from './ledger';
 import { loadedBytes } from './serving-loaded';
+import { usableBytes } from './serving-usable';
 
 /** Degrees by which each kind of weight is cut on a serving rank. */
 export interface ServingDegrees {
@@ -215,7 +216,7 @@ function putLayers(ledger: Ledger, input: ServingInput, stage: StageContent, wei
 /** Bytes of the vision tower on a rank: stated, or its parameters in the base format cut by tensor parallelism; none when only language is served. */
 export function encoderBytes({ model, serving, layout, quantization }: ServingInput): number {
   if (serving.languageOnly === true || serving.stack === 'generic') return 0;
-  const stated = size(serving.encoderBytes);
+  const stated = usableBytes(serving.encoderBytes);
   if (stated > 0 || model.encoder === undefined) return stated;
   return (encoderParameters(model.encoder) * DTYPE_BITS[quantization?.baseDType ?? 'BF16']) / 8 / layout.tensor;
 }
@@ -238,10 +239,8 @@ export function putServingWeights(ledger: Ledger, input: ServingInput, stage: St
       ['model.vocabSize', 'layout.tensor', 'layout.attentionData'],
     );
   }
-  if (stage.head && size(serving.draftBytes) > 0)
-    put(ledger, 'weights', 'draft model', size(serving.draftBytes), `${num(size(serving.draftBytes))} B`, [
-      'serving.draftBytes',
-    ]);
+  const draft = usableBytes(serving.draftBytes);
+  if (stage.head) put(ledger, 'weights', 'draft model', draft, `${num(draft)} B`, ['serving.draftBytes']);
   const encoder = encoderBytes(input);
   if (stage.embedding)
     put(ledger, 'weights', 'encoder', encoder, `${num(encoder)} B`, ['model.encoder', 'serving.languageOnly']);

@@ -11,6 +11,7 @@ import type { MemoryReport, RankClass } from './report';
 import { cacheBudget, servingContext } from './serving-budget';
 import { capacityOf, promptCache } from './serving-cache';
 import { CUBLAS_WORKSPACE, transformersForward } from './serving-forward';
+import { usableInput } from './serving-usable';
 import { putServingWeights, servingStages } from './serving-weights';
 import { withPeak } from './training';
 
@@ -62,9 +63,10 @@ function putEngine(ledger: Ledger, input: ServingInput, stage: StageContent, mem
  * Device memory of a serving job by rank class, and what the cache can hold, by the rule of the engine named in `serving.stack`.
  * Without a cluster only weights and bytes a token are known. Impossible sizes come back as `refusals`.
  */
-export function estimateServing(input: ServingInput): MemoryReport {
-  const refusals = [...refuseModel(input.model), ...refuseLayout(input.layout)];
+export function estimateServing(given: ServingInput): MemoryReport {
+  const refusals = [...refuseModel(given.model), ...refuseLayout(given.layout)];
   if (refusals.length > 0) return { classes: [], peak: { rank: 0, bytes: 0, classIndex: -1 }, refusals };
+  const input = usableInput(given);
   const { layout, serving } = input;
   const stages = servingStages(input);
   const perStage = Math.max(1, Math.floor(layout.worldSize / layout.pipeline));
