@@ -39,6 +39,8 @@ import h20 from '../../../schemas/hardware/h20.json';
 import h200 from '../../../schemas/hardware/h200.json';
 import b200 from '../../../schemas/hardware/b200.json';
 import gb200 from '../../../schemas/hardware/gb200.json';
+import b300 from '../../../schemas/hardware/b300.json';
+import gb300 from '../../../schemas/hardware/gb300.json';
 import a10040gb from '../../../schemas/hardware/a100-40gb.json';
 import a10080gb from '../../../schemas/hardware/a100-80gb.json';
 import l40s from '../../../schemas/hardware/l40s.json';
@@ -91,6 +93,8 @@ export const hardwareFiles: readonly unknown[] = [
   h200,
   b200,
   gb200,
+  b300,
+  gb300,
   a10040gb,
   a10080gb,
   l40s,

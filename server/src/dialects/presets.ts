@@ -118,6 +118,7 @@ const CLUSTER_FIELDS = [
   'gpusPerNode',
   'nvlinkDomain',
   'bf16Flops',
+  'sustainedShare',
   'fp8Flops',
   'fp4Flops',
   'memoryBandwidth',

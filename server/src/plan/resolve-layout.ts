@@ -114,6 +114,7 @@ export function resolveCluster(plan: Plan, layout: LayoutSpec | undefined, log: 
     nodes,
     computeCapability: fill.known('computeCapability'),
     bf16Flops: fill.known('bf16Flops'),
+    sustainedShare: fill.known('sustainedShare'),
     fp8Flops: fill.known('fp8Flops'),
     fp4Flops: fill.known('fp4Flops'),
     memoryBandwidth: fill.known('memoryBandwidth'),

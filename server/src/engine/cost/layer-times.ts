@@ -26,10 +26,14 @@ export interface Work {
   readonly tokens: number;
   readonly sequenceLength: number;
   readonly format: ProductFormat;
+  /** Narrow formats with a scale a small block (MXFP8, NVFP4, 1x128), which casts compute and rearrange. */
+  readonly blockScales: boolean;
   /** Weights are frozen (LoRA): no weight gradients of base weights. */
   readonly frozen: boolean;
   /** Tokens on the busiest rank's experts over the mean. */
   readonly imbalance: number;
+  /** Attention keeps its score matrix in memory. */
+  readonly unfused: boolean;
 }
 
 interface Product {
@@ -70,8 +74,8 @@ function productsOf(tensors: readonly TensorShape[], model: ModelSpec, layout: L
   return out;
 }
 
-/** Bytes an element that a cast to a narrow format reads and writes: once by rows and once by columns for the weight gradient. */
-const CAST_BYTES = 4;
+/** Bytes an element that a cast to a narrow format moves: read in BF16, written by rows and by columns; block scales of MX formats take another pass. */
+const CAST_BYTES = { plain: 4, blocks: 6 };
 
 /**
  * Times of `count` equal products on `m` rows each. Narrow formats add casts of what is not a weight: inputs forward, output gradients
@@ -83,12 +87,25 @@ function linearTimes(machine: Machine, m: number, products: readonly Product[], 
   let W = 0;
   for (const { rows, columns, low } of products) {
     const format = low ? work.format : 'BF16';
-    const cast = format === 'BF16' ? 0 : CAST_BYTES;
+    const cast = format === 'BF16' ? 0 : work.blockScales ? CAST_BYTES.blocks : CAST_BYTES.plain;
     F += productTime(machine, m, rows, columns, format, count) + elementwiseTime(machine, m * columns * cast * count);
     I += productTime(machine, m, columns, rows, format, count) + elementwiseTime(machine, m * rows * cast * count);
     W += productTime(machine, rows, columns, m, format, count, 8);
   }
   return { F, I, W: work.frozen ? 0 : W };
+}
+
+/** Passes of unfused attention over its score matrix: written, scaled, masked, normalised and read, and more of them backward. */
+const SCORE_PASSES = { forward: 5, backward: 8 };
+
+/** Score matrices that attention without a fused kernel keeps in memory, all keys of all queries. */
+function unfusedTimes(machine: Machine, model: ModelSpec, work: Work, tensor: number): Pick<PassTimes, 'F' | 'I'> {
+  if (!work.unfused) return { F: 0, I: 0 };
+  const bytes = (2 * size(model.heads) * work.tokens * work.sequenceLength) / tensor;
+  return {
+    F: elementwiseTime(machine, SCORE_PASSES.forward * bytes),
+    I: elementwiseTime(machine, SCORE_PASSES.backward * bytes),
+  };
 }
 
 /** Attention scores and values, or a recurrent scan: no weights, so its whole backward is an input gradient. */
@@ -101,29 +118,30 @@ function coreTimes(
   layout: LayoutSpec,
 ): PassTimes {
   const t = Math.max(1, layout.tensor);
-  const { attentionForward, attentionBackward } = machine.efficiency;
+  const { attentionForward, attentionBackward, scanPasses } = machine.efficiency;
   if (kind.mixer === 'attention') {
     const sparse = kind.tensors.some(({ path }) => path.includes('.indexer.')) ? model.indexTopk : undefined;
     const window = model.slidingLayers?.[layer] === true ? model.slidingWindow : sparse;
     const context = meanContext(work.sequenceLength, window, true);
     const { scores, values } = headWidths(model);
     const flops = (2 * work.tokens * context * (scores + values)) / t;
+    const rate = machine.bf16 * machine.sustained;
+    const stored = unfusedTimes(machine, model, work, t);
     // Two products forward and five backward: the scores are computed again (arXiv 2307.08691, section 3.1.2).
     return {
-      F: flops / (machine.bf16 * attentionForward),
-      I: (2.5 * flops) / (machine.bf16 * attentionBackward),
+      F: flops / (rate * attentionForward) + stored.F,
+      I: (2.5 * flops) / (rate * attentionBackward) + stored.I,
       W: 0,
     };
   }
   if (kind.mixer === 'none') return { F: 0, I: 0, W: 0 };
-  // Scans stream their inputs, states and gates; chunked kernels pass them about three times forward and six backward.
   const width =
     kind.mixer === 'mamba2'
       ? 2 * size(model.ssmHeads) * size(model.ssmHeadDim) + 2 * size(model.ssmGroups) * size(model.ssmStateSize)
       : size(model.linearValueHeads) * size(model.linearValueHeadDim) * 2 +
         size(model.linearKeyHeads) * size(model.linearKeyHeadDim) * 2;
   const bytes = (work.tokens * width * 2) / t;
-  return { F: elementwiseTime(machine, 3 * 2 * bytes), I: elementwiseTime(machine, 6 * 2 * bytes), W: 0 };
+  return { F: elementwiseTime(machine, scanPasses * bytes), I: elementwiseTime(machine, 2 * scanPasses * bytes), W: 0 };
 }
 
 /** Norms, residuals and rotary embedding of one layer, in bytes a token: read and written in BF16. */

@@ -24,9 +24,13 @@ export interface Efficiencies {
   readonly grouped: number;
   /** Passes over routed tokens beside products and activation: permutation, padding, probabilities, router maps. */
   readonly routedPasses: number;
+  /** Passes of a recurrent scan over its inputs, states and gates, forward; backward takes twice as many. */
+  readonly scanPasses: number;
   /** Seconds a layer and direction that the host needs to launch it; hidden while the GPU is busier. */
   readonly hostDense: number;
   readonly hostMoe: number;
+  /** Seconds a MoE layer and microbatch in which the GPU idles because the host waits for routing counts; captured graphs avoid it. */
+  readonly routingSync: number;
   /** Share of tensor-parallel traffic that products do not hide. */
   readonly tensorExposed: number;
   /** Seconds to start one kernel; what small decoding batches are made of. */
@@ -41,19 +45,21 @@ export interface Efficiencies {
  * RMSNorm 1.94 and copies 3.02 of 3.35 TB/s. The rest is fitted on Megatron-Bridge's published throughput.
  */
 export const DEFAULT_EFFICIENCIES: Efficiencies = {
-  gemmBf16: 0.72,
-  gemmFp8: 0.66,
-  gemmFp4: 0.5,
+  gemmBf16: 0.74,
+  gemmFp8: 0.7,
+  gemmFp4: 0.53,
   attentionForward: 0.57,
   attentionBackward: 0.45,
-  elementwise: 0.6,
+  elementwise: 0.62,
   stream: 0.85,
   epilogue: 0.6,
-  grouped: 0.85,
-  routedPasses: 4,
+  grouped: 0.87,
+  routedPasses: 1,
+  scanPasses: 34,
   hostDense: 300e-6,
   hostMoe: 1e-3,
-  tensorExposed: 0.5,
+  routingSync: 2.3e-3,
+  tensorExposed: 0.6,
   kernel: 4e-6,
   straggling: 0.03,
 };
@@ -66,6 +72,8 @@ export interface Machine {
   readonly fp4: number;
   /** Bytes a second. */
   readonly memory: number;
+  /** Share of the peaks that the clock holds. */
+  readonly sustained: number;
   readonly efficiency: Efficiencies;
   readonly network: NetworkRates;
 }
@@ -73,6 +81,13 @@ export interface Machine {
 export interface Calibration {
   readonly efficiency?: Partial<Efficiencies>;
   readonly network?: Partial<NetworkRates>;
+}
+
+/** GPUs in one NVLink domain from which a cluster is a rack of Grace hosts, where published recipes capture MoE layers in graphs. */
+const RACK_DOMAIN = 32;
+
+function rackDefaults({ nvlinkDomain }: ClusterSpec): Partial<Efficiencies> {
+  return (nvlinkDomain ?? 0) >= RACK_DOMAIN ? { routingSync: 0.3e-3 } : {};
 }
 
 /** The machine of a cluster, or which figure is missing. Formats the GPU lacks run at the next wider one's rate. */
@@ -87,7 +102,8 @@ export function machineOf(cluster: ClusterSpec, calibration: Calibration = {}): 
     fp8,
     fp4: cluster.fp4Flops ?? fp8,
     memory: memoryBandwidth,
-    efficiency: { ...DEFAULT_EFFICIENCIES, ...calibration.efficiency },
+    sustained: Math.min(1, Math.max(0.1, cluster.sustainedShare ?? 1)),
+    efficiency: { ...DEFAULT_EFFICIENCIES, ...rackDefaults(cluster), ...calibration.efficiency },
     network: { ...DEFAULT_NETWORK, ...calibration.network },
   };
 }
@@ -124,7 +140,7 @@ export function productTime(
   const { efficiency, memory } = machine;
   const bytes = format === 'FP4' ? 0.5625 : format === 'FP8' ? 1 : 2;
   const tiles = Math.ceil(m / TILE) * TILE;
-  const compute = (2 * tiles * n * k) / (peakOf(machine, format) * shareOf(machine, format));
+  const compute = (2 * tiles * n * k) / (peakOf(machine, format) * machine.sustained * shareOf(machine, format));
   const written = (m * n * outputBytes) / memory;
   const moved = (m * k * bytes + n * k * bytes) / (memory * efficiency.stream) + written;
   return count * Math.max(compute + efficiency.epilogue * written, moved);

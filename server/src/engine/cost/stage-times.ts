@@ -24,6 +24,8 @@ export interface StagePass {
   readonly exposed: Exposed;
   /** Seconds that the host takes to launch it; it hides below compute. */
   readonly host: number;
+  /** Seconds in which the GPU waits for the host and nothing hides it. */
+  readonly sync: number;
 }
 
 export interface StageTimes {
@@ -50,6 +52,7 @@ interface LayerTimes extends PassTimes {
   readonly forward: Exposed;
   readonly backward: Exposed;
   readonly host: number;
+  readonly sync: number;
 }
 
 /** Format of matrix products that a precision asks for. */
@@ -68,8 +71,10 @@ export function settingOf(input: TrainingInput, machine: Machine): Setting {
       tokens: (batch.microBatch * batch.sequenceLength) / Math.max(1, layout.context),
       sequenceLength: batch.sequenceLength,
       format: productFormat(input),
+      blockScales: /^(?:mxfp8|nvfp4|blockwise)$/.test(input.precision.fp8Recipe),
       frozen: details?.lora !== undefined,
       imbalance: Math.max(1, details?.expertImbalance ?? 1),
+      unfused: details?.attentionKernel === 'unfused' || details?.attentionKernel === 'math',
     },
     kinds: kindByLayer(input.model),
     cache: new Map(),
@@ -133,7 +138,8 @@ function exposedOf(setting: Setting, kind: LayerKind, core: number, backward: bo
 function layerTimes(setting: Setting, layer: number): LayerTimes {
   const { input, machine, work } = setting;
   const kind = setting.kinds[layer] ?? setting.kinds[0];
-  if (kind === undefined) return { F: 0, I: 0, W: 0, recompute: 0, host: 0, forward: NOTHING, backward: NOTHING };
+  if (kind === undefined)
+    return { F: 0, I: 0, W: 0, recompute: 0, host: 0, sync: 0, forward: NOTHING, backward: NOTHING };
   const key = `${kind.id}${input.model.slidingLayers?.[layer] === true ? '~' : ''}`;
   const known = setting.cache.get(key);
   if (known !== undefined) return known;
@@ -156,6 +162,7 @@ function layerTimes(setting: Setting, layer: number): LayerTimes {
       context: backward.context + (full ? forward.context : 0),
       expert: backward.expert + (moeAgain && input.recompute.granularity !== 'none' ? forward.expert : 0),
     },
+    sync: kind.feedForward === 'moe' ? machine.efficiency.routingSync : 0,
     host: kind.feedForward === 'moe' ? machine.efficiency.hostMoe : machine.efficiency.hostDense,
   };
   setting.cache.set(key, times);
@@ -184,7 +191,7 @@ export function stageTimes(setting: Setting, stage: StageContent): StageTimes {
   const layers = Array.from({ length: stage.layers }, (_, index) => stage.firstLayer + index);
   for (let index = 0; index < stage.mtpLayers; index += 1) layers.push(input.model.layers + index);
   const share = recomputeShare(input, stage.layers);
-  let [F, I, W, recompute, host] = [0, 0, 0, 0, 0];
+  let [F, I, W, recompute, host, sync] = [0, 0, 0, 0, 0, 0];
   let forward = NOTHING;
   let backward = NOTHING;
   for (const layer of layers) {
@@ -194,6 +201,7 @@ export function stageTimes(setting: Setting, stage: StageContent): StageTimes {
     W += one.W;
     recompute += one.recompute * share;
     host += one.host;
+    sync += one.sync;
     forward = add(forward, one.forward);
     backward = add(backward, one.backward);
   }
@@ -211,8 +219,8 @@ export function stageTimes(setting: Setting, stage: StageContent): StageTimes {
   }
   // Backward launches about as many kernels for input gradients as forward does, and half as many for weights.
   return {
-    forward: { compute: F, exposed: forward, host },
-    input: { compute: I, exposed: backward, host: host },
+    forward: { compute: F, exposed: forward, host, sync: sync / 2 },
+    input: { compute: I, exposed: backward, host, sync: sync / 2 },
     weight: Math.max(W, 0.5 * host * (W > 0 ? 1 : 0)),
     recompute,
   };
@@ -224,6 +232,6 @@ export function exposedSeconds({ tensor, context, expert }: Exposed): number {
 }
 
 /** Seconds of one pass: what the GPU computes or the host launches, whichever is slower, and what nothing hides. */
-export function passSeconds({ compute, host, exposed }: StagePass): number {
-  return Math.max(compute, host) + exposedSeconds(exposed);
+export function passSeconds({ compute, host, sync, exposed }: StagePass): number {
+  return Math.max(compute, host) + sync + exposedSeconds(exposed);
 }

@@ -213,7 +213,9 @@ function busyParts(input: TrainingInput, times: readonly StageTimes[], busy: num
   for (const { forward, input: back, weight, recompute: again } of times) {
     compute += (forward.compute + back.compute + weight) * per;
     recompute += again * per;
-    host += (Math.max(0, forward.host - forward.compute) + Math.max(0, back.host - back.compute)) * per;
+    host +=
+      (forward.sync + back.sync + Math.max(0, forward.host - forward.compute) + Math.max(0, back.host - back.compute)) *
+      per;
     tensor += (forward.exposed.tensor + back.exposed.tensor) * per;
     context += (forward.exposed.context + back.exposed.context) * per;
     expert += (forward.exposed.expert + back.exposed.expert) * per;

@@ -32,7 +32,7 @@ export interface NetworkRates {
  * over 8 GPUs, spread over its steps, and common figures of one InfiniBand hop.
  */
 export const DEFAULT_NETWORK: NetworkRates = {
-  insideShare: 0.7,
+  insideShare: 0.82,
   outsideShare: 0.85,
   insideLatency: 3e-6,
   outsideLatency: 12e-6,

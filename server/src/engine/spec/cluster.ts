@@ -17,6 +17,8 @@ export interface ClusterSpec {
   readonly nvlinkBandwidth?: number;
   /** One direction, a GPU, across nodes. */
   readonly nicBandwidth?: number;
+  /** Share of the peaks that the clock holds under sustained load at the board's power; absent: 1. */
+  readonly sustainedShare?: number;
   /** GPUs in one NVLink domain (8 in HGX, 72 in NVL72). */
   readonly nvlinkDomain?: number;
 }

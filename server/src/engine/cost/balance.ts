@@ -1,0 +1,60 @@
+import type { TrainingInput } from '../memory/input';
+import { chunksPerRank } from '../layout/stages';
+import type { Machine } from './rates';
+import { passSeconds, settingOf, stageTimes } from './stage-times';
+
+/** Layers that fit into `stages` stages when no stage may cost more than `limit`; undefined when they do not. */
+function fill(
+  costs: readonly number[],
+  stages: number,
+  first: number,
+  last: number,
+  limit: number,
+): number[] | undefined {
+  const out: number[] = [];
+  let layer = 0;
+  for (let stage = 0; stage < stages; stage += 1) {
+    let used = (stage === 0 ? first : 0) + (stage === stages - 1 ? last : 0);
+    let count = 0;
+    while (layer < costs.length && used + (costs[layer] ?? 0) <= limit) {
+      used += costs[layer] ?? 0;
+      layer += 1;
+      count += 1;
+    }
+    out.push(count);
+  }
+  return layer === costs.length ? out : undefined;
+}
+
+/**
+ * Decoder layers of every stage such that the slowest stage is as fast as can be, counting embedding, head and multi-token-prediction
+ * layers where they stand. The linear partition problem, by bisection on the slowest stage's time.
+ */
+export function balancedStages(input: TrainingInput, machine: Machine): readonly number[] {
+  const { model, layout, pipeline } = input;
+  const stages =
+    layout.pipeline * (pipeline.kind === 'dualpipe' ? 1 : chunksPerRank(pipeline.kind, layout.virtualPipeline));
+  const setting = settingOf(input, machine);
+  const seconds = (part: {
+    firstLayer: number;
+    layers: number;
+    embedding: boolean;
+    head: boolean;
+    mtpLayers: number;
+  }): number => {
+    const { forward, input: back, weight } = stageTimes(setting, { stage: 0, denseLayers: 0, moeLayers: 0, ...part });
+    return passSeconds(forward) + passSeconds(back) + weight;
+  };
+  const none = { firstLayer: 0, layers: 0, embedding: false, head: false, mtpLayers: 0 };
+  const costs = Array.from({ length: model.layers }, (_, layer) => seconds({ ...none, firstLayer: layer, layers: 1 }));
+  const first = seconds({ ...none, embedding: true });
+  const last = seconds({ ...none, head: true, mtpLayers: model.mtpLayers ?? 0 });
+  let low = Math.max(last, first, ...costs);
+  let high = low + costs.reduce((sum, cost) => sum + cost, 0) + first;
+  for (let step = 0; step < 40; step += 1) {
+    const middle = (low + high) / 2;
+    if (fill(costs, stages, first, last, middle) === undefined) low = middle;
+    else high = middle;
+  }
+  return fill(costs, stages, first, last, high) ?? [];
+}
