@@ -60,9 +60,12 @@ export interface TrainingDetails {
   readonly deferredHeadGradients?: number;
   /**
    * Whose model code runs: Megatron's modules, torchtitan's, or transformers'. Default by stack: `titan` on fsdp2, `transformers` on
-   * fsdp1, ddp and deepspeed without tensor or pipeline parallelism, else `megatron`.
+   * fsdp1, ddp and deepspeed without tensor or pipeline parallelism, else `megatron`. `dualpipe`: plain PyTorch modules under
+   * deepseek-ai/DualPipe's runtime, schedule `dualpipe` or `dualpipev`.
    */
-  readonly modelCode?: 'megatron' | 'titan' | 'transformers';
+  readonly modelCode?: 'megatron' | 'titan' | 'transformers' | 'dualpipe';
+  /** `dualpipe`: embedding and head belong to the first and last stage. Default true; false as in DualPipe's own example. */
+  readonly pipelinedTables?: boolean;
   /** Mixed precision by `torch.autocast` over FP32 parameters (transformers' `bf16: true` on FP32 weights). Default false. */
   readonly autocast?: boolean;
   /** Low-rank adapters on frozen weights: module names (`q_proj`; empty or absent: every Linear of a layer), bytes of an adapter weight (default 4: peft keeps them in FP32). */

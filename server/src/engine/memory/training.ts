@@ -2,6 +2,7 @@ import type { RankRange } from '../layout/rank-grid';
 import { countRanks, formatRanks, rankCoordinates } from '../layout/rank-grid';
 import type { StageContent } from '../layout/stages';
 import { chunksPerRank, stageContents, stageLayers, stagesOfRank } from '../layout/stages';
+import { dualPipeRank, planDualPipe } from './dualpipe-runtime';
 import { fsdpRank, planFsdp } from './fsdp';
 import { hfRank, hfRankClasses, prepareHf, usesTransformers } from './hf';
 import type { TrainingInput } from './input';
@@ -16,6 +17,11 @@ import type { MemoryReport, RankClass } from './report';
 type RankModel = (rank: number, stages: readonly StageContent[]) => RankMemory;
 
 function modelOf(input: TrainingInput): RankModel {
+  const { kind } = input.pipeline;
+  if (input.details?.modelCode === 'dualpipe' && (kind === 'dualpipe' || kind === 'dualpipev')) {
+    const plan = planDualPipe(input);
+    return (rank, stages) => dualPipeRank(plan, rank, stages);
+  }
   if (input.optimizer.stack === 'fsdp2') {
     const plan = planFsdp(input);
     return (rank, stages) => fsdpRank(plan, rank, stages);
