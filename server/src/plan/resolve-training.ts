@@ -115,6 +115,26 @@ export function resolvePipeline(plan: Plan, layout: LayoutSpec | undefined): Pip
   } as PipelineSpec);
 }
 
+/** Fields that an engine's defaults stand in for: absent unless the file states them. */
+const ENGINE_FIELDS = [
+  'sharedTensor',
+  'eager',
+  'version',
+  'decodeContext',
+  'prefixCaching',
+  'stateDType',
+  'stateRatio',
+  'stateSlots',
+  'slidingRatio',
+  'uniformCache',
+  'poolBytes',
+  'maxCacheTokens',
+  'encoderBytes',
+  'draftBytes',
+  'draftBytesPerToken',
+  'languageOnly',
+] as const satisfies readonly (keyof ServingSpec)[];
+
 /** How the model is served. Fractions stay absent when the framework computes them itself. */
 export function resolveServing(plan: Plan, log: Assumption[]): ServingSpec | undefined {
   if (plan.task !== 'serving') return undefined;
@@ -133,6 +153,7 @@ export function resolveServing(plan: Plan, log: Assumption[]): ServingSpec | und
     denseTensor: fill.known('denseTensor'),
     dataParallelLmHead: fill.known('dataParallelLmHead'),
     speculativeTokens: fill.known('speculativeTokens'),
+    ...Object.fromEntries(ENGINE_FIELDS.map((key) => [key, fill.known(key)])),
   } as ServingSpec);
 }
 

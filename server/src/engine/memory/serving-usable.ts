@@ -29,25 +29,29 @@ const RATIOS = ['stateRatio', 'slidingRatio'] as const satisfies readonly (keyof
  * and finite, fractions outside 0 to 1, ratios that are not finite, a device without memory. The file's reader tells the user.
  */
 export function usableInput(input: ServingInput): ServingInput {
-  const serving: Record<string, unknown> = { ...input.serving };
+  const { memoryFraction, pageSize } = input.serving;
+  const meaningless = new Set<string>(
+    memoryFraction === undefined || (memoryFraction > 0 && memoryFraction <= 1) ? [] : ['memoryFraction'],
+  );
+  const changed: Record<string, number> = {
+    pageSize: pageSize >= 1 ? Math.min(Math.floor(pageSize), 2 ** 20) : 1,
+  };
   for (const key of COUNTS) {
     const value = input.serving[key];
     if (value === undefined) continue;
-    if (value >= 1) serving[key] = Math.min(Math.floor(value), LARGEST_SIZE);
-    else delete serving[key];
+    if (value >= 1) changed[key] = Math.min(Math.floor(value), LARGEST_SIZE);
+    else meaningless.add(key);
   }
   for (const key of RATIOS) {
     const value = input.serving[key];
-    if (value !== undefined && !(value >= 0 && value <= 1e6)) delete serving[key];
+    if (value !== undefined && !(value >= 0 && value <= 1e6)) meaningless.add(key);
   }
-  const { memoryFraction, pageSize } = input.serving;
-  if (memoryFraction !== undefined && !(memoryFraction > 0 && memoryFraction <= 1)) delete serving['memoryFraction'];
-  serving['pageSize'] = pageSize >= 1 ? Math.min(Math.floor(pageSize), 2 ** 20) : 1;
+  const kept = Object.entries(input.serving).filter(([key]) => !meaningless.has(key));
   const { cluster, ...rest } = input;
   const memoryBytes = usableBytes(cluster?.memoryBytes);
   return {
     ...rest,
-    serving: serving as unknown as ServingSpec,
+    serving: { ...Object.fromEntries(kept), ...changed } as unknown as ServingSpec,
     ...(cluster === undefined || memoryBytes === 0 ? {} : { cluster: { ...cluster, memoryBytes } }),
   };
 }
