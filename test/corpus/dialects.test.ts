@@ -38,6 +38,8 @@ const OWNER: Readonly<Record<string, string>> = {
   'training/nemo1-yaml': 'nemo',
   'training/nemo-automodel-yaml': 'nemo-automodel',
   'training/neox-yml': 'gpt-neox',
+  'training/deepspeed-json': 'deepspeed',
+  'training/deepspeed-json-template': 'deepspeed',
 };
 
 /** Dynamo hands these files to SGLang's own argument parser: they hold nothing but its arguments. */
