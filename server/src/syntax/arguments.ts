@@ -24,6 +24,13 @@ function itemText(node: ScalarNode, text: string): PlacedText {
   return placeText(typeof node.value === 'string' ? node : { ...node, value: node.raw }, text);
 }
 
+/** A scalar as one word, such as the value of an environment variable. */
+export function wordOfScalar(node: ScalarNode, text: string): Word {
+  const word = wordOf(itemText(node, text), node.span);
+  const unresolved = word.unresolved || node.unresolved;
+  return { ...word, unresolved, ...(node.definition === undefined ? {} : { definition: node.definition }) };
+}
+
 function commandsOfList(items: readonly ConfigNode[], text: string): Command[] {
   const commands: Word[][] = [[]];
   let isScript = false;
@@ -56,9 +63,11 @@ function scalarOf(word: Word, text: string, from = 0): ScalarNode {
   const span = { start, end: Math.max(start, word.span.end) };
   const value = word.text.slice(from);
   const typed = NUMBER.test(value) && Number.isSafeInteger(Math.trunc(Number(value))) ? Number(value) : value;
+  const { definition } = word;
   return {
-    ...scalar(typed, text.slice(span.start, span.end), span),
+    ...scalar(typed, definition === undefined ? text.slice(span.start, span.end) : value, span),
     unresolved: word.unresolved,
+    ...(definition === undefined ? {} : { definition }),
   };
 }
 

@@ -11,6 +11,8 @@ export interface Word {
   readonly ends: readonly number[];
   /** True when the shell, Kubernetes or a template fills part of it in. */
   readonly unresolved: boolean;
+  /** Where the value was written, when a variable brought it here. */
+  readonly definition?: Span;
 }
 
 /** Words up to the next `;`, `|`, `&` or line end: what one program is started with. */
@@ -25,6 +27,10 @@ interface Reading {
   first: number;
   begun: boolean;
   unresolved: boolean;
+  /** Between the parentheses of `NAME=( … )`, where line ends are blanks. */
+  inArray: boolean;
+  /** Ends of here-documents that begin at the next line. */
+  heredocs: string[];
 }
 
 /** Variables, command substitution and templates, where they begin at `at`: the length of what is filled in. */
@@ -98,7 +104,7 @@ const REDIRECT = /^(?:&>>?|\d*[<>]+&?)[ \t]*/;
 function takePiece(reading: Reading): boolean {
   const { text } = reading.source;
   const character = text[reading.at] ?? '';
-  if (/[\s;|&<>]/.test(character)) return false;
+  if (/[\s;|&<>]/.test(character) || (reading.inArray && character === ')')) return false;
   if (!reading.begun && REDIRECT.test(text.slice(reading.at, reading.at + 8))) return false;
   begin(reading);
   const length = expansionLength(text, reading.at);
@@ -112,11 +118,18 @@ function takePiece(reading: Reading): boolean {
     take(reading, reading.at + 1);
     reading.at += 2;
   } else {
+    const opens = character === '(' && !reading.inArray && ARRAY.test(reading.text);
     take(reading, reading.at);
     reading.at += 1;
+    reading.inArray ||= opens;
+    return !opens;
   }
   return true;
 }
+
+/** `NAME=` and `NAME+=`, which an opening parenthesis turns into an array. */
+const ARRAY = /^[A-Za-z_][A-Za-z0-9_]*\+?=$/;
+const HEREDOC = /^<<-?[ \t]*(['"]?)([A-Za-z_][A-Za-z0-9_]*)\1/;
 
 /** Steps over what is no word: blanks, joined lines, comments, redirections. True when a command ends there. */
 function stepOver(reading: Reading): boolean {
@@ -124,15 +137,37 @@ function stepOver(reading: Reading): boolean {
   const rest = text.slice(reading.at, reading.at + 4096);
   const blank = /^(?:[ \t\r\f\v]|\\\r?\n)+/.exec(rest)?.[0];
   const redirect = REDIRECT.exec(rest)?.[0];
+  const heredoc = HEREDOC.exec(rest);
   if (blank !== undefined) reading.at += blank.length;
-  else if (redirect !== undefined) {
+  else if (reading.inArray) {
+    const closes = text[reading.at] === ')';
+    reading.at += 1;
+    reading.inArray = !closes;
+    return closes;
+  } else if (heredoc !== null) {
+    reading.at += heredoc[0].length;
+    reading.heredocs.push(heredoc[2] ?? '');
+  } else if (redirect !== undefined) {
     reading.at += redirect.length;
     reading.at += /^[^\s;|&<>]*/.exec(text.slice(reading.at, reading.at + 4096))?.[0].length ?? 0;
   } else {
-    reading.at += 1;
+    if (text[reading.at] === '\n' && reading.heredocs.length > 0) skipHeredocs(reading);
+    else reading.at += 1;
     return true;
   }
   return false;
+}
+
+/** Texts between `<<END` and its end are data, not words; a quote in them must not reach beyond. */
+function skipHeredocs(reading: Reading): void {
+  const { text } = reading.source;
+  for (const end of reading.heredocs) {
+    const close = new RegExp(`\\n[ \\t]*${end}[ \\t]*(?=\\r?\\n|$)`, 'g');
+    close.lastIndex = reading.at;
+    const found = close.exec(text);
+    reading.at = found === null ? reading.at + 1 : found.index + found[0].length;
+  }
+  reading.heredocs = [];
 }
 
 /**
@@ -140,7 +175,18 @@ function stepOver(reading: Reading): boolean {
  * without running or expanding anything. Source of the rules: POSIX.1-2017, Shell Command Language, 2.2 and 2.3.
  */
 export function splitShell(source: PlacedText): Command[] {
-  const reading: Reading = { source, at: 0, text: '', starts: [], ends: [], first: 0, begun: false, unresolved: false };
+  const reading: Reading = {
+    source,
+    at: 0,
+    text: '',
+    starts: [],
+    ends: [],
+    first: 0,
+    begun: false,
+    unresolved: false,
+    inArray: false,
+    heredocs: [],
+  };
   const commands: Word[][] = [[]];
   while (reading.at < source.text.length) {
     const joined = source.text[reading.at] === '\\' && /^\\\r?\n/.test(source.text.slice(reading.at, reading.at + 3));

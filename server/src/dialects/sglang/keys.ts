@@ -1,3 +1,4 @@
+import type { Arity } from '../../syntax/arguments';
 import { dereference, type JsonSchema } from '../common/json-schema';
 import { sglangSchema } from '../schemas';
 
@@ -75,3 +76,12 @@ export const DEPRECATED_TARGETS: Readonly<Record<string, string>> = Object.fromE
 export function isSupported(flag: string): boolean {
   return !unsupported.has(flag);
 }
+
+/** How many words an option of the SGLang server takes, for reading command lines. */
+export const sglangArity: Arity = (name) => {
+  const flag = flagOf(name);
+  const schema = flag === undefined ? undefined : properties[flag];
+  if (schema === undefined) return undefined;
+  if (schema.type === 'boolean') return schema['x-optional'] === true ? 'one' : 'flag';
+  return schema.type === 'array' ? 'many' : 'one';
+};

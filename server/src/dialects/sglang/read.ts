@@ -11,7 +11,7 @@ import { DIFFUSION } from './detect';
 import { readExperts } from './experts';
 import { hiddenDegrees, readCluster, readDegrees, readLayout } from './layout';
 import { readQuantization, readServing } from './serving';
-import { spellingFindings } from './spelling';
+import { spellingFindings, type SglangForm } from './spelling';
 
 const NOTHING: Plan = {
   dialect: 'sglang',
@@ -121,6 +121,21 @@ export function readSglang(tree: ConfigTree, read: ReadCompanion): DialectReadin
           ];
     return { plan: NOTHING, findings, references: [] };
   }
+  return readSglangArguments(root, read, { form: 'file' });
+}
+
+/** Where arguments stand, and what is known beside them. */
+export interface SglangContext {
+  readonly form: SglangForm;
+  /** Environment of the process, as far as the document sets it. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads the arguments of one SGLang server. `root` holds options by name without dashes, as a `--config` file has them or as
+ * `optionsOf` gives them (with `sglangArity`).
+ */
+export function readSglangArguments(root: MapNode, read: ReadCompanion, context: SglangContext): DialectReading {
   if (root.entries.filter(({ key }) => DIFFUSION.includes(key)).length >= 2) return readDiffusion(root);
   const args = readArguments(root);
   const degrees = readDegrees(args);
@@ -140,7 +155,7 @@ export function readSglang(tree: ConfigTree, read: ReadCompanion): DialectReadin
   return {
     plan,
     complete: completeSglang(args, degrees),
-    findings: spellingFindings(root),
+    findings: spellingFindings(root, context.form),
     references: [...references, ...placed.references, ...otherFiles(args)],
   };
 }

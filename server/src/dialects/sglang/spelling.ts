@@ -137,11 +137,23 @@ function valueFindings(entry: Entry, schema: Extract<KeyMatch, { readonly kind: 
   ];
 }
 
-/** What SGLang's config reader and argument parser say about the keys and values of a `--config` file, before anything is computed. */
-export function spellingFindings(root: MapNode): Finding[] {
+/**
+ * Where arguments stand: in a `--config` file, on a command line, behind a wrapper with options of its own, or as keys of another tool's
+ * file that hands them on with hyphens.
+ */
+export type SglangForm = 'file' | 'command' | 'wrapped' | 'handed-on';
+
+function keyFindings(entry: Entry, match: Exclude<KeyMatch, { readonly kind: 'known' }>, form: SglangForm): Finding[] {
+  if (form !== 'file' && match.kind === 'unsupported') return [];
+  if ((form === 'wrapped' || form === 'handed-on') && match.kind === 'unknown') return [];
+  return [refused(entry, match)];
+}
+
+/** What SGLang's config reader and argument parser say about keys and values, before anything is computed. */
+export function spellingFindings(root: MapNode, form: SglangForm = 'file'): Finding[] {
   return root.entries.flatMap((entry): Finding[] => {
-    const match = matchKey(entry.key);
-    if (match.kind !== 'known') return [refused(entry, match)];
+    const match = matchKey(form === 'handed-on' ? entry.key.replaceAll('_', '-') : entry.key);
+    if (match.kind !== 'known') return keyFindings(entry, match, form);
     if (isUnresolved(entry.value)) return deprecation(entry, match.schema);
     return [...deprecation(entry, match.schema), ...valueFindings(entry, match.schema)];
   });

@@ -1,0 +1,184 @@
+import type { ShellCommand } from '../../syntax/shell-variables';
+import type { Word } from '../../syntax/shell-words';
+import { matchMegatronKey } from '../megatron/arguments';
+
+/** The servers and trainers whose command lines are read. */
+export type Program = 'sglang' | 'vllm' | 'tensorrt-llm' | 'megatron';
+
+/** One program with what it is started with. */
+export interface Launched {
+  readonly program: Program;
+  /** Words before the program: launchers such as torchrun and srun with their own options. */
+  readonly launcher: readonly Word[];
+  readonly words: readonly Word[];
+  /** The positional model of `vllm serve MODEL` and `trtllm-serve MODEL`. */
+  readonly model?: Word;
+  /** A wrapper with options of its own hands the rest on: words that the program does not know may be the wrapper's. */
+  readonly wrapped: boolean;
+  readonly command: ShellCommand;
+}
+
+interface Found {
+  readonly program: Program;
+  /** Index of the program itself and of the first word that belongs to it. */
+  readonly at: number;
+  readonly from: number;
+  readonly positional?: boolean;
+  readonly wrapped?: boolean;
+}
+
+const MODULES: Readonly<Record<string, Program>> = {
+  'sglang.launch_server': 'sglang',
+  'sglang.srt.entrypoints.http_server': 'sglang',
+  'vllm.entrypoints.openai.api_server': 'vllm',
+  'vllm.entrypoints.api_server': 'vllm',
+  'tensorrt_llm.commands.serve': 'tensorrt-llm',
+};
+const WRAPPERS: readonly (readonly [RegExp, Program])[] = [
+  [/^dynamo\.sglang(?:\..+)?$/, 'sglang'],
+  [/^dynamo\.vllm(?:\..+)?$/, 'vllm'],
+  [/^dynamo\.trtllm(?:\..+)?$/, 'tensorrt-llm'],
+];
+/** Images whose entry point is the server: what follows (or stands in `args`) are its arguments. */
+const IMAGES: readonly (readonly [RegExp, Program])[] = [[/(?:^|\/)vllm(?:-openai|-tpu|-rocm)?(?:[:@].*)?$/, 'vllm']];
+/** Commands that only speak of programs. */
+const TALK = new Set([
+  'echo',
+  'printf',
+  'cat',
+  'grep',
+  'git',
+  'pip',
+  'pip3',
+  'uv',
+  'apt',
+  'apt-get',
+  'pkill',
+  'pgrep',
+  'ps',
+  'kill',
+  'killall',
+  'which',
+  'curl',
+  'wget',
+  'sed',
+  'awk',
+  'conda',
+  'tee',
+  'log',
+  'info',
+  'alias',
+  'type',
+  'ls',
+  'rm',
+  'cp',
+  'mv',
+  'mkdir',
+  'brew',
+  'rsync',
+  'logger',
+  'read',
+  'test',
+  '[',
+  '[[',
+]);
+/** Flags that make a script Megatron's, whatever its name is. */
+const MEGATRON = [
+  '--tensor-model-parallel-size',
+  '--pipeline-model-parallel-size',
+  '--expert-model-parallel-size',
+  '--micro-batch-size',
+  '--num-layers',
+  '--global-batch-size',
+  '--seq-length',
+  '--hidden-size',
+  '--num-attention-heads',
+  '--use-mcore-models',
+  '--use-distributed-optimizer',
+  '--context-parallel-size',
+  '--train-iters',
+  '--transformer-impl',
+];
+
+function baseName(text: string): string {
+  return text.split('/').at(-1) ?? text;
+}
+
+function optionName(text: string): string {
+  return text.split('=')[0] ?? text;
+}
+
+function isMegatron(words: readonly Word[], from: number): boolean {
+  const options = new Set(words.slice(from).map(({ text }) => optionName(text)));
+  return MEGATRON.filter((flag) => options.has(flag)).length >= 3;
+}
+
+function moduleAt(words: readonly Word[], i: number): Found | undefined {
+  const text = words[i]?.text ?? '';
+  const module = words[i - 1]?.text === '-m' ? text : text.startsWith('-m') ? text.slice(2) : undefined;
+  if (module === undefined) return undefined;
+  const program = MODULES[module];
+  if (program !== undefined) return { program, at: i, from: i + 1, positional: program === 'tensorrt-llm' };
+  const wrapper = WRAPPERS.find(([pattern]) => pattern.test(module));
+  if (wrapper !== undefined) return { program: wrapper[1], at: i, from: i + 1, wrapped: true };
+  if (module === 'vllm.entrypoints.cli.main' && words[i + 1]?.text === 'serve')
+    return { program: 'vllm', at: i, from: i + 2, positional: true };
+  return isMegatron(words, i + 1) ? { program: 'megatron', at: i, from: i + 1 } : undefined;
+}
+
+function programAt(words: readonly Word[], i: number): Found | undefined {
+  const text = words[i]?.text ?? '';
+  const next = words[i + 1]?.text;
+  const name = baseName(text);
+  if (name === 'vllm' && next === 'serve') return { program: 'vllm', at: i, from: i + 2, positional: true };
+  if (name === 'sglang' && next === 'serve') return { program: 'sglang', at: i, from: i + 2 };
+  if (name === 'trtllm-serve') {
+    if (next === 'disaggregated' || next === 'mm_embedding_serve') return undefined;
+    return { program: 'tensorrt-llm', at: i, from: next === 'serve' ? i + 2 : i + 1, positional: true };
+  }
+  if (/vllm\/entrypoints\/(?:openai\/)?api_server\.py$/.test(text)) return { program: 'vllm', at: i, from: i + 1 };
+  if (/sglang\/launch_server\.py$/.test(text)) return { program: 'sglang', at: i, from: i + 1 };
+  if (name.endsWith('.py') && isMegatron(words, i + 1)) return { program: 'megatron', at: i, from: i + 1 };
+  if (words[0]?.text !== undefined && /^(?:docker|podman|nerdctl)$/.test(baseName(words[0].text))) {
+    const image = IMAGES.find(([pattern]) => pattern.test(text) && text.includes('/'));
+    if (image !== undefined && (next === undefined || next.startsWith('-')))
+      return { program: image[1], at: i, from: i + 1 };
+  }
+  return moduleAt(words, i);
+}
+
+/** The program of ours that a command starts, wherever launchers put it. */
+export function launchedBy(command: ShellCommand): Launched | undefined {
+  const { words } = command;
+  if (words.length === 0 || TALK.has(baseName(words[0]?.text ?? ''))) return undefined;
+  for (let i = 0; i < words.length; i += 1) {
+    const found = programAt(words, i);
+    if (found === undefined) continue;
+    const first = words[found.from];
+    const model = found.positional === true && first !== undefined && !first.text.startsWith('-') ? first : undefined;
+    return {
+      program: found.program,
+      launcher: words.slice(0, found.at),
+      words: words.slice(model === undefined ? found.from : found.from + 1),
+      ...(model === undefined ? {} : { model }),
+      wrapped: found.wrapped === true,
+      command,
+    };
+  }
+  return undefined;
+}
+
+/** The same for arguments whose program is the entry point of an image. */
+export function launchedByImage(image: string | undefined, command: ShellCommand): Launched | undefined {
+  const found = image === undefined ? undefined : IMAGES.find(([pattern]) => pattern.test(image));
+  if (found === undefined || command.words[0]?.text.startsWith('-') !== true) return undefined;
+  return { program: found[1], launcher: [], words: command.words, wrapped: false, command };
+}
+
+/** True where an option belongs to Megatron, for its arity. */
+export function megatronArity(name: string): 'flag' | 'one' | 'many' | undefined {
+  const match = matchMegatronKey(`--${name}`);
+  if (match === undefined) return undefined;
+  if (match.schema.type === 'boolean') return 'flag';
+  return match.schema.type === 'array' ? 'many' : 'one';
+}
