@@ -22,7 +22,7 @@ describe('detection', () => {
   it('leaves vLLM files, wrappers and other flat files alone', () => {
     expect(
       dialectOf('model: m\ntensor-parallel-size: 8\ngpu-memory-utilization: 0.9\nmax-model-len: 4096\n', 'x.yaml'),
-    ).toBeUndefined();
+    ).toBe('vllm');
     expect(
       dialectOf('backend:\n  sglang_config: { mem-fraction-static: 0.8 }\nresources: { gpus: 8 }\n', 'x.yaml'),
     ).toBeUndefined();

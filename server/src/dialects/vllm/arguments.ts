@@ -4,8 +4,10 @@ import type { Plan, Planned } from '../../plan/plan';
 import type { Entry, MapNode } from '../../syntax/tree';
 import { placeOf, textOf } from '../common/nodes';
 import { derived, written } from '../common/sourced';
+import { checkVllm } from './rules';
 import { hiddenFields, readVllmCluster, readVllmLayout, vllmDegrees } from './layout';
 import { completeVllm, readVllmExperts, readVllmQuantization, readVllmServing } from './serving';
+import { vllmSpelling } from './spelling';
 import { vllmValues, type VllmArguments, type VllmForm } from './values';
 
 /** What is known about a command beside its options. */
@@ -84,5 +86,6 @@ function planOf(args: VllmArguments, model: Planned<ModelSpec>): Plan {
 export function readVllmArguments(root: MapNode, read: ReadCompanion, command: VllmCommand): DialectReading {
   const args = vllmValues(root, command.text, command.form);
   const { model, references } = namedModel(command.model ?? args.entry('model'), read);
-  return { plan: planOf(args, model), complete: completeVllm(args), findings: [], references };
+  const findings = [...vllmSpelling(root, command.form), ...checkVllm(args)];
+  return { plan: planOf(args, model), complete: completeVllm(args), findings, references };
 }

@@ -1,0 +1,20 @@
+import type { Finding } from '../../plan/finding';
+import { checkConditions, coverageOf, type Coverage } from '../common/conditions';
+import { parallelRules } from './rules-parallel';
+import { servingRules } from './rules-serving';
+import type { VllmArguments } from './values';
+
+const conditions = [...parallelRules, ...servingRules];
+
+/** What vLLM does with combinations of arguments, as far as the arguments alone decide it. */
+export function checkVllm(args: VllmArguments): Finding[] {
+  return checkConditions(conditions, args);
+}
+
+/** Gathered start-up rules that vLLM's own rules stand for. */
+export const vllmCoverage: readonly Coverage[] = [
+  ...coverageOf(conditions),
+  { rule: 'switch-never-off', covers: ['VL-CFG02'] },
+  { rule: 'misspelled-key', covers: ['VL-CFG03'] },
+  { rule: 'size-unit', covers: ['VL-CFG04'] },
+];
