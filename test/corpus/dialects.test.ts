@@ -40,6 +40,7 @@ const OWNER: Readonly<Record<string, string>> = {
   'training/neox-yml': 'gpt-neox',
   'training/deepspeed-json': 'deepspeed',
   'training/deepspeed-json-template': 'deepspeed',
+  'training/accelerate-yaml': 'accelerate',
 };
 
 /** Dynamo hands these files to SGLang's own argument parser: they hold nothing but its arguments. */
