@@ -16,6 +16,7 @@ import { nemoAutomodel } from './nemo-automodel/dialect';
 import { torchtitan } from './torchtitan/dialect';
 import { vllm } from './vllm/dialect';
 import { deepSpeed } from './deepspeed/dialect';
+import { accelerate } from './accelerate/dialect';
 
 /** Every file format that is read, the most specific first. Adding a framework adds one line here and one folder beside. */
 export const dialects: readonly Dialect[] = [
@@ -34,6 +35,7 @@ export const dialects: readonly Dialect[] = [
   llmCompressor,
   modelopt,
   deepSpeed,
+  accelerate,
 ];
 
 /**

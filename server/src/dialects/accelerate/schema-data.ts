@@ -1,0 +1,4 @@
+import schemaJson from '../../../../schemas/accelerate.schema.json';
+import type { JsonSchema } from '../common/json-schema';
+
+export const accelerateSchema = schemaJson as unknown as JsonSchema;
