@@ -1,20 +1,24 @@
 import { findGpu, gpuNames } from '../dialects/presets';
+import { amountOf } from '../features/directives';
 import type { EstimateAnswer, EstimateClass } from '../features/estimate';
 import { estimateAnswer } from '../features/estimate';
-import { bytes, count, gib, parameters } from '../features/format';
+import { bytes, count, gib, parameters, percent, seconds } from '../features/format';
 import { openFile } from './files';
 import { findingRows, hasErrors, type FindingRow } from './findings';
-import { oneOf, readArguments, singleFile, wholeNumber } from './options';
+import { oneOf, readArguments, singleFile, wholeNumber, type Arguments } from './options';
 import { facts, table, type Column } from './table';
 import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './usage';
 
-const HELP = `shardlens estimate FILE [--model M] [--gpu NAME] [--gpus N] [--format text|json]
+const HELP = `shardlens estimate FILE [--model M] [--gpu NAME] [--gpus N] [--tokens T --price P --watts W] [--format text|json]
 
-Memory of every class of ranks, checkpoint and cache of one file.
+Memory of every class of ranks, checkpoint, cache, and the time and cost of training of one file.
 
   --model   a preset such as deepseek-ai/DeepSeek-V3, or the path of a config.json, where the file names none
   --gpu     a GPU such as H800, where the file names none
   --gpus    GPUs of the whole job, where the file does not say
+  --tokens  tokens of the whole run, such as 14.8T: days and GPU-hours
+  --price   money a GPU-hour
+  --watts   power of one GPU
   --format  text (default, in GiB) or json (bytes everywhere)
 
 Exit: 0 fine, 1 findings of severity error, 2 wrong usage or a file that cannot be read.
@@ -93,6 +97,49 @@ function headFacts(answer: Shown): string {
   return facts(entries);
 }
 
+const PARTS_OF_STEP: readonly (readonly [keyof NonNullable<Shown['time']>['parts'], string])[] = [
+  ['compute', 'compute'],
+  ['recompute', '  of it recomputed'],
+  ['host', 'waiting for the host'],
+  ['tensor', 'tensor parallel, exposed'],
+  ['context', 'context parallel, exposed'],
+  ['expert', 'expert exchange, exposed'],
+  ['pipeline', 'pipeline idle'],
+  ['data', 'data parallel, exposed'],
+  ['optimizer', 'optimizer'],
+  ['straggling', 'stragglers'],
+];
+
+function timeTable({ time }: Shown): string | undefined {
+  if (time === undefined) return undefined;
+  const rows = PARTS_OF_STEP.filter(([part]) => time.parts[part] > 0).map(([part, title]) => [
+    title,
+    seconds(time.parts[part]),
+    percent(time.parts[part] / time.stepSeconds),
+  ]);
+  const columns: Column[] = [
+    { title: 'part of a step', align: 'left' },
+    { title: 'time', align: 'right' },
+    { title: 'share', align: 'right' },
+  ];
+  const mfu = time.utilisation.map(
+    ({ mfu: share, peak, causal }) => `${percent(share)} of the ${peak} peak, attention ${causal ? 'causal' : 'whole'}`,
+  );
+  const entries: [string, string][] = [
+    ['Step', `${seconds(time.stepSeconds)}, ${count(time.tokensPerStep)} tokens`],
+    ['Throughput', `${count(time.tokensPerSecondPerGpu)} tokens/s a GPU, ${count(time.tokensPerSecond)} together`],
+    ['MFU', mfu.join('; ')],
+  ];
+  if (time.days !== undefined && time.gpuHours !== undefined)
+    entries.push([
+      'Run',
+      `${parameters(time.tokens ?? 0)} tokens: ${time.days.toFixed(1)} days, ${count(time.gpuHours)} GPU-hours`,
+    ]);
+  if (time.money !== undefined) entries.push(['Money', count(time.money)]);
+  if (time.kilowattHours !== undefined) entries.push(['Energy', `${count(time.kilowattHours)} kWh of the GPUs`]);
+  return `${facts(entries)}\n${table(columns, rows)}`;
+}
+
 function checkpointTable({ checkpoint }: Shown): string {
   const rows = Object.entries(checkpoint.elementsByDtype).map(([dtype, elements]) => [dtype, count(elements)]);
   const columns: Column[] = [
@@ -109,9 +156,11 @@ function estimateText(answer: Shown): string {
   const counted = memory.rankClasses.length === 0 ? [] : assumptions;
   const taken = counted.map(({ field, value, origin }) => [field, String(value), origin]);
   const columns = ['field', 'value', 'origin'].map((title): Column => ({ title, align: 'left' }));
+  const time = timeTable(answer);
   const blocks = [
     headFacts(answer),
     ...(memory.rankClasses.length === 0 ? [] : [classTable(memory.rankClasses)]),
+    ...(time === undefined ? [] : [time]),
     checkpointTable(answer),
     ...(taken.length === 0 ? [] : [`Taken for granted\n${table(columns, taken)}`]),
     ...findings.map(({ severity, message, rule, line }) => `${severity} (line ${line + 1}): ${message}  [${rule}]\n`),
@@ -119,8 +168,21 @@ function estimateText(answer: Shown): string {
   return blocks.join('\n');
 }
 
+/** Amounts such as `14.8T` or `1.75`. */
+function termOptions(given: Arguments): { tokens?: number; price?: number; watts?: number } {
+  const entries = (['tokens', 'price', 'watts'] as const).flatMap((name) => {
+    const text = given.text(name);
+    if (text === undefined) return [];
+    const value = amountOf(text);
+    if (value === undefined)
+      throw new UsageError(`--${name} must be an amount such as 2, 1.75 or 14.8T, not ${JSON.stringify(text)}`);
+    return [[name, value] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
 function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
-  const given = readArguments(args, ['model', 'gpu', 'gpus', 'format']);
+  const given = readArguments(args, ['model', 'gpu', 'gpus', 'tokens', 'price', 'watts', 'format']);
   const format = oneOf(given, 'format', ['text', 'json']);
   const file = singleFile(given);
   if (file === undefined) throw new UsageError('name the file to estimate');
@@ -134,6 +196,7 @@ function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
     ...(model === undefined ? {} : { model }),
     ...(gpu === undefined ? {} : { gpu }),
     ...(gpus === undefined ? {} : { gpus }),
+    ...termOptions(given),
   });
   const answer = estimateAnswer(analysis);
   if ('reason' in answer) throw new UsageError(`no estimate of ${file}: ${answer.reason}`);

@@ -1,4 +1,5 @@
 import type { Detection, Dialect, DialectReading, Reference } from '../dialects/dialect';
+import type { NoCost, RunTerms, TrainingCost } from '../engine/cost/plan-cost';
 import type { MemoryReport } from '../engine/memory/report';
 import type { Finding, Severity } from '../plan/finding';
 import type { ResolvedPlan } from '../plan/plan';
@@ -13,6 +14,12 @@ export interface AnalysisSettings {
   readonly gpu?: string;
   readonly nodes?: number;
   readonly gpus?: number;
+  /** Money a GPU-hour, watts a GPU and tokens of the run, for costs. */
+  readonly price?: number;
+  readonly watts?: number;
+  readonly tokens?: number;
+  /** A file of the user's own measurements, beside the document or below the workspace. */
+  readonly calibration?: string;
   /** Per rule: another severity, or `off`. */
   readonly rules: Readonly<Record<string, Severity | 'off'>>;
   /** Forces a dialect, or `none` to leave the file alone. */
@@ -49,6 +56,10 @@ export interface Analysis {
   readonly resolved?: ResolvedPlan;
   /** Memory of every rank class, where model and layout are known. */
   readonly memory?: MemoryReport;
+  /** Time and cost of a training plan, worked out when first asked for; undefined for other tasks or an unknown plan. */
+  readonly cost?: () => TrainingCost | NoCost | undefined;
+  /** What a run is to reach and costs an hour, where somebody says it. */
+  readonly terms?: RunTerms;
   readonly references: readonly (Reference & { readonly uri: string })[];
   /** All findings, settings and ignore comments applied, most severe first. */
   readonly findings: readonly Finding[];

@@ -10,6 +10,7 @@ import { parseConfig } from '../syntax/parse';
 import type { ConfigTree } from '../syntax/tree';
 import type { Analysis, AnalysisInput } from './analysis';
 import { completePlan, findWorkspaceDirective, type ReadUri } from './context';
+import { lazyCost, runTerms } from './cost';
 import { commentDirective, settingsDirective } from './directives';
 import { indexLines } from './lines';
 import { estimateMemory } from './estimates';
@@ -171,6 +172,7 @@ function readAs(
   const references = located(reading.references, base.uri);
   // Named files are wanted even where no rule reads them: links must know what is there, panels draw placements.
   const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);
+  const terms = runTerms(reach.directives);
   const ignored = new Set(reach.directives.flatMap(({ ignore }) => ignore));
   return {
     ...base,
@@ -179,6 +181,8 @@ function readAs(
     reading,
     resolved,
     ...(memory === undefined ? {} : { memory }),
+    terms,
+    cost: lazyCost(resolved, terms, {}),
     references,
     findings: applySettings(findings, reach.input.settings, ignored),
     wanted: [...new Set([...reach.wanted, ...named])].slice(0, COMPANION_LIMIT),

@@ -1,6 +1,7 @@
 import type { CodeLens, Command } from 'vscode-languageserver-types';
 import type { Analysis } from './analysis';
 import { gpuIsAssumed, memoryAnswer, modelAnswer, pipelineAnswer } from './answers';
+import { costTitle } from './cost';
 import { fieldsInDocument } from './fields';
 import { count } from './format';
 
@@ -38,6 +39,8 @@ export function codeLenses(analysis: Analysis): CodeLens[] {
   ];
   const pipeline = resolved.plan.task === 'training' ? pipelineAnswer(resolved) : undefined;
   if (pipeline !== undefined) lenses.push(lens(pipeline, 'shardlens.openTimeline'));
+  const cost = resolved.plan.task === 'training' ? costTitle(analysis) : undefined;
+  if (cost !== undefined) lenses.push(lens(`${cost}${guess}`, 'shardlens.openMemory'));
   const experts = expertTitle(analysis);
   if (experts !== undefined) lenses.push(lens(experts, 'shardlens.openPlacement'));
   return lenses;

@@ -8,12 +8,20 @@ export interface Directive {
   readonly nodes?: Sourced<number>;
   readonly gpus?: Sourced<number>;
   readonly gpusPerNode?: Sourced<number>;
+  /** Money a GPU-hour, in the user's currency. */
+  readonly price?: Sourced<number>;
+  /** Watts of one GPU. */
+  readonly watts?: Sourced<number>;
+  /** Tokens of the whole run, such as `14.8T`. */
+  readonly tokens?: Sourced<number>;
+  /** A file of the user's own measurements. */
+  readonly calibration?: Sourced<string>;
   readonly dialect?: string;
   /** Rules not to report in this file; `all` silences it. */
   readonly ignore: readonly string[];
 }
 
-const NAMES: Readonly<Record<string, 'model' | 'gpu' | 'nodes' | 'gpus' | 'gpusPerNode' | 'dialect'>> = {
+const NAMES: Readonly<Record<string, keyof Omit<Directive, 'ignore'>>> = {
   model: 'model',
   gpu: 'gpu',
   nodes: 'nodes',
@@ -21,6 +29,10 @@ const NAMES: Readonly<Record<string, 'model' | 'gpu' | 'nodes' | 'gpus' | 'gpusP
   gpus_per_node: 'gpusPerNode',
   gpusPerNode: 'gpusPerNode',
   'gpus-per-node': 'gpusPerNode',
+  price: 'price',
+  watts: 'watts',
+  tokens: 'tokens',
+  calibration: 'calibration',
   dialect: 'dialect',
 };
 
@@ -32,14 +44,27 @@ function numberOf(text: string): number | undefined {
   return Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }
 
+const SCALES: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, b: 1e9, t: 1e12 };
+
+/** An amount as people write it: `2`, `1.75`, `14.8T`, `300B`. */
+export function amountOf(text: string): number | undefined {
+  const found = /^(\d+(?:\.\d+)?(?:e\d{1,2})?)([kmbt]?)$/i.exec(text.replaceAll('_', ''));
+  if (found === null) return undefined;
+  const value = Number(found[1]) * (SCALES[(found[2] ?? '').toLowerCase()] ?? 1);
+  return value > 0 && value <= 1e18 ? value : undefined;
+}
+
 type Draft = { -readonly [K in keyof Omit<Directive, 'ignore'>]: Directive[K] };
 
 function assign(draft: Draft, key: string, text: string, source: Omit<Sourced<string>, 'value'>): void {
   const name = NAMES[key];
   if (name === undefined) return;
   if (name === 'dialect') draft.dialect ??= text;
-  else if (name === 'model' || name === 'gpu') draft[name] ??= { value: text, ...source };
-  else {
+  else if (name === 'model' || name === 'gpu' || name === 'calibration') draft[name] ??= { value: text, ...source };
+  else if (name === 'price' || name === 'watts' || name === 'tokens') {
+    const value = amountOf(text);
+    if (value !== undefined) draft[name] ??= { value, ...source };
+  } else {
     const value = numberOf(text);
     if (value !== undefined) draft[name] ??= { value, ...source };
   }
@@ -115,6 +140,10 @@ export function settingsDirective(settings: {
   readonly gpu?: string;
   readonly nodes?: number;
   readonly gpus?: number;
+  readonly price?: number;
+  readonly watts?: number;
+  readonly tokens?: number;
+  readonly calibration?: string;
   readonly dialect?: string;
 }): Directive {
   const sourced = <T>(value: T | undefined, label: string): Sourced<T> | undefined =>
@@ -124,6 +153,10 @@ export function settingsDirective(settings: {
     gpu: sourced(settings.gpu, 'shardlens.gpu'),
     nodes: sourced(settings.nodes, 'shardlens.nodes'),
     gpus: sourced(settings.gpus, 'shardlens.gpus'),
+    price: sourced(settings.price, 'shardlens.price'),
+    watts: sourced(settings.watts, 'shardlens.watts'),
+    tokens: sourced(settings.tokens, 'shardlens.tokens'),
+    calibration: sourced(settings.calibration, 'shardlens.calibration'),
     dialect: settings.dialect === '' ? undefined : settings.dialect,
   };
   const known = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Omit<

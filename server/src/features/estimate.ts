@@ -1,6 +1,7 @@
 import type { MemoryPart, MemoryParts } from '../engine/memory/report';
 import type { Finding } from '../plan/finding';
 import type { Analysis } from './analysis';
+import { timeAnswer, type TimeAnswer } from './cost';
 import { parameterTotals } from './estimates';
 
 /** One rank class of `shardlens estimate --format json`; bytes everywhere. */
@@ -49,6 +50,8 @@ export interface EstimateAnswer {
     readonly peak: { readonly rank: number; readonly bytes: number };
   };
   readonly kvCache?: { readonly bytesPerToken: number; readonly tokens?: number; readonly maxConcurrency?: number };
+  /** Training: a step, its parts, and the run where its length is stated. */
+  readonly time?: TimeAnswer;
   readonly findings: readonly Finding[];
 }
 
@@ -99,6 +102,7 @@ export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRef
         'the layout is not known: a parallel degree is not a positive whole number or comes from outside the file',
     };
   const { cluster, layout, assumptions } = resolved;
+  const time = timeAnswer(analysis);
   return {
     dialect: dialect.id,
     model: { name: resolved.model.name, parameters: totals.total, activeParameters: totals.active },
@@ -111,6 +115,7 @@ export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRef
       peak: { rank: analysis.memory?.peak.rank ?? 0, bytes: Math.round(analysis.memory?.peak.bytes ?? 0) },
     },
     ...(analysis.memory?.kvCache === undefined ? {} : { kvCache: analysis.memory.kvCache }),
+    ...(time === undefined ? {} : { time }),
     findings: analysis.findings,
   };
 }

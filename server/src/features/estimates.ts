@@ -1,4 +1,5 @@
 import type { CheckpointReport, MemoryReport } from '../engine/memory/report';
+import type { TrainingInput } from '../engine/memory/input';
 import { estimateServing } from '../engine/memory/serving';
 import { estimateTraining } from '../engine/memory/training';
 import { checkpoint } from '../engine/model/checkpoint';
@@ -30,19 +31,29 @@ function reportOf(
   resolved: ResolvedPlan,
   common: Omit<Parameters<typeof estimateServing>[0], 'serving'>,
 ): MemoryReport | undefined {
-  const { serving, batch, precision, optimizer, recompute, pipeline } = resolved;
-  if (serving !== undefined) return estimateServing({ ...common, serving });
-  if (batch === undefined) return undefined;
+  if (resolved.serving !== undefined) return estimateServing({ ...common, serving: resolved.serving });
+  const input = trainingInputOf(resolved);
+  return input === undefined ? undefined : estimateTraining(input);
+}
+
+/** What the engine computes a training job from; undefined while model, layout or batch are unknown, or for another task. */
+export function trainingInputOf(resolved: ResolvedPlan): TrainingInput | undefined {
+  const { model, layout, cluster, quantization, experts, batch, precision, optimizer, recompute, pipeline } = resolved;
+  if (model === undefined || layout === undefined || batch === undefined) return undefined;
   const { details } = resolved.plan;
-  return estimateTraining({
-    ...common,
+  return {
+    model,
+    layout,
+    quantization,
+    experts,
     precision,
     optimizer,
     recompute,
     batch,
     pipeline,
+    ...(cluster === undefined ? {} : { cluster }),
     ...(details === undefined ? {} : { details }),
-  });
+  };
 }
 
 export interface ParameterTotals {

@@ -35,8 +35,8 @@ export function parameters(value: number): string {
 }
 
 /** `12.3 %`. */
-export function percent(value: number): string {
-  return `${grouped(100 * value, 1)} %`;
+export function percent(value: number, digits = 1): string {
+  return `${grouped(100 * value, digits)} %`;
 }
 
 /** A time in seconds as s, ms or µs. */

@@ -6,6 +6,7 @@ import { nodeAt } from '../syntax/query';
 import type { Span } from '../syntax/tree';
 import type { Analysis } from './analysis';
 import { answersFor, gpuIsAssumed, peakClass } from './answers';
+import { costLines } from './cost';
 import { fieldsInDocument } from './fields';
 import { count, gib } from './format';
 
@@ -71,6 +72,15 @@ function assumptionLines(assumptions: readonly Assumption[]): string[] {
   return ['', `*Assumed:* ${shown.join(', ')}${more}`];
 }
 
+/** Values that the time of a step hangs on. */
+const TIMED = /^(?:layout|batch|pipeline|cluster|precision|recompute|optimizer)\./;
+
+/** What is known of a value: memory and its own meaning first, then what it costs in time. */
+function answersAt(analysis: Analysis, field: string | undefined): readonly string[] {
+  if (field === undefined) return [];
+  return [...answersFor(analysis, field), ...(TIMED.test(field) ? costLines(analysis) : [])];
+}
+
 /** Hover at a position: the answer in the first line, then how it is made up, then what the key means. Null where there is nothing useful to say. */
 export function hover(analysis: Analysis, position: Position): Hover | null {
   if (analysis.dialect === undefined || analysis.resolved === undefined) return null;
@@ -79,7 +89,7 @@ export function hover(analysis: Analysis, position: Position): Hover | null {
   const node = nodeAt(analysis.tree, offset);
   const info = node === undefined ? undefined : keyInfo(analysis.dialect.id, node.path);
   if (target === undefined && info === undefined) return null;
-  const answers = target === undefined ? [] : answersFor(analysis, target.field);
+  const answers = answersAt(analysis, target?.field);
   const lines: string[] = [];
   const [first, ...rest] = answers;
   if (first !== undefined)

