@@ -131,7 +131,8 @@ function readProgram(launched: Launched, options: MapNode, around: Around): Dial
     case 'vllm':
       return readVllmArguments(options, read, {
         text,
-        form: 'command',
+        form: launched.wrapped ? 'wrapped' : 'command',
+        partial: !launched.command.complete,
         environment: environmentOf(launched),
         ...(model === undefined ? {} : { model: positionEntry(model, 'model', text) }),
       });

@@ -1,10 +1,12 @@
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
 import type { ModelSpec } from '../../engine/model/spec';
+import type { Finding } from '../../plan/finding';
 import type { Plan, Planned } from '../../plan/plan';
 import type { Entry, MapNode } from '../../syntax/tree';
 import { placeOf, textOf } from '../common/nodes';
 import { derived, written } from '../common/sourced';
 import { checkVllm } from './rules';
+import { vllmSource } from './source';
 import { hiddenFields, readVllmCluster, readVllmLayout, vllmDegrees } from './layout';
 import { completeVllm, readVllmExperts, readVllmQuantization, readVllmServing } from './serving';
 import { vllmSpelling } from './spelling';
@@ -16,6 +18,8 @@ export interface VllmCommand {
   readonly text: string;
   /** A config file turns every key into `--key`; a command line also has one-dash names. */
   readonly form: VllmForm;
+  /** The document gives only some of the arguments: nothing follows from those that it leaves out. */
+  readonly partial?: boolean;
   /** The positional model of `vllm serve MODEL`, as an entry whose value is the word. */
   readonly model?: Entry;
   /** Environment of the process, as far as the document sets it. */
@@ -79,13 +83,30 @@ function planOf(args: VllmArguments, model: Planned<ModelSpec>): Plan {
   };
 }
 
+/** `vllm serve MODEL --model OTHER`: the positional one wins. */
+function twiceNamed(args: VllmArguments, { form, model }: VllmCommand): Finding[] {
+  const entry = args.entry('model');
+  const [first, second] = [textOf(model?.value), args.text('model')];
+  if (form === 'file' || entry === undefined || first === undefined || second === undefined) return [];
+  return [
+    {
+      rule: 'model-named-twice',
+      severity: 'warning',
+      at: placeOf(entry),
+      source: vllmSource('utils/argparse_utils.py', 'FlexibleArgumentParser.parse_args'),
+      message: `\`${second}\` is passed over: the model before the options, \`${first}\`, wins, and --model is on its way out of vllm serve.`,
+      tags: ['unnecessary'],
+    },
+  ];
+}
+
 /**
  * Reads the arguments of one vLLM server with vLLM's own meaning. `root` holds options by name without dashes, as `parseArguments` and
  * `optionsOf` give them (with `vllmArity`) or as a config file has them.
  */
 export function readVllmArguments(root: MapNode, read: ReadCompanion, command: VllmCommand): DialectReading {
-  const args = vllmValues(root, command.text, command.form);
+  const args = vllmValues(root, command.text, command.form, command.partial !== true);
   const { model, references } = namedModel(command.model ?? args.entry('model'), read);
-  const findings = [...vllmSpelling(root, command.form), ...checkVllm(args)];
+  const findings = [...vllmSpelling(root, command.form), ...twiceNamed(args, command), ...checkVllm(args)];
   return { plan: planOf(args, model), complete: completeVllm(args), findings, references };
 }

@@ -3,7 +3,8 @@ import type { ConfigTree, MapNode } from '../../syntax/tree';
 import type { Detection } from '../dialect';
 import { keysSeen, weigh, when } from '../common/evidence';
 import { childOf, hasKey, isList, isScalar, mapOf, rootMap } from '../common/nodes';
-import { matchVllmKey, vllmArity } from './keys';
+import { closest } from '../common/spelling';
+import { matchVllmKey, vllmArity, vllmOptions } from './keys';
 
 /** Options that make a flat file vLLM's: no other server has them, or none spells them so. */
 const OWN = [
@@ -68,7 +69,12 @@ function flat(root: MapNode): Detection | undefined {
   });
   const known = new Set(flags.filter((flag) => flag !== undefined));
   const own = OWN.filter((flag) => known.has(flag));
-  const share = root.entries.length === 0 ? 0 : flags.filter((flag) => flag !== undefined).length / flags.length;
+  const near = root.entries.filter(
+    ({ key }, index) => flags[index] === undefined && closest(key.replaceAll('_', '-'), vllmOptions) !== undefined,
+  );
+  // A slip in a key of a file that is vLLM's otherwise speaks for vLLM, not against it.
+  const seen = flags.filter((flag) => flag !== undefined).length + (own.length > 1 ? near.length : 0);
+  const share = root.entries.length === 0 ? 0 : seen / flags.length;
   // A deployment file of something else may carry a few of these words; a vLLM file holds nothing else.
   if (share < (root.entries.length < 4 ? 1 : 0.7) || own.length === 0) return undefined;
   const mapped = root.entries.some(({ key, value }) => {

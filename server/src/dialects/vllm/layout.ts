@@ -19,27 +19,28 @@ export interface VllmDegrees {
   readonly flat: number | undefined;
 }
 
-function degree(args: VllmArguments, name: string): number | undefined {
-  return args.entry(name) === undefined ? 1 : args.integer(name);
+/** A degree: 1 unless it is given; undefined where an interpolation hides it or it may stand elsewhere. */
+export function degreeOf(args: VllmArguments, name: string): number | undefined {
+  return args.entry(name) !== undefined ? args.integer(name) : args.complete === false ? undefined : 1;
 }
 
-/** A switch of the command line: off unless it is given; undefined where an interpolation hides it. */
+/** A switch of the command line: off unless it is given; undefined where an interpolation hides it or it may stand elsewhere. */
 export function switchOf(args: VllmArguments, name: string): boolean | undefined {
   const entry = args.entry(name);
-  if (entry === undefined) return false;
+  if (entry === undefined) return args.complete === false ? undefined : false;
   return args.unknown(name) ? undefined : (args.flag(name) ?? true);
 }
 
 /** Source: vllm/model_executor/layers/fused_moe/config.py, `FusedMoEParallelConfig.make`. */
 export function vllmDegrees(args: VllmArguments): VllmDegrees {
-  const tensor = degree(args, 'tensor-parallel-size');
-  const context = degree(args, 'prefill-context-parallel-size');
-  const data = degree(args, 'data-parallel-size');
+  const tensor = degreeOf(args, 'tensor-parallel-size');
+  const context = degreeOf(args, 'prefill-context-parallel-size');
+  const data = degreeOf(args, 'data-parallel-size');
   const flat =
     tensor === undefined || context === undefined || data === undefined ? undefined : tensor * context * data;
   return {
     tensor,
-    pipeline: degree(args, 'pipeline-parallel-size'),
+    pipeline: degreeOf(args, 'pipeline-parallel-size'),
     context,
     data,
     expertParallel: switchOf(args, 'enable-expert-parallel'),
@@ -49,7 +50,7 @@ export function vllmDegrees(args: VllmArguments): VllmDegrees {
 
 function stated(args: VllmArguments, name: string): Sourced<number> | undefined {
   const entry = args.entry(name);
-  if (entry === undefined) return byDefault(1, DEFAULT);
+  if (entry === undefined) return args.complete === false ? undefined : byDefault(1, DEFAULT);
   const value = args.integer(name);
   return value === undefined ? undefined : written(value, entry);
 }

@@ -44,14 +44,15 @@ function readRecipe(root: MapNode, tree: ConfigTree, read: ReadCompanion): Diale
   const { text } = tree;
   const base = childOf(model, 'base_args');
   const none: MapNode = { kind: 'map', span: { start: 0, end: 0 }, entries: [] };
-  const command = (options: MapNode): DialectReading => {
+  const command = (options: MapNode, partial = false): DialectReading => {
     const id = entryOf(model, 'model_id');
-    return readVllmArguments(options, read, { text, form: 'command', ...(id === undefined ? {} : { model: id }) });
+    const named = id === undefined ? {} : { model: id };
+    return readVllmArguments(options, read, { text, form: 'command', partial, ...named });
   };
   const reading = command(base === undefined ? none : parseArguments(base, text, vllmArity));
   const others = argumentLists(root)
     .filter((list) => list !== base)
-    .flatMap((list) => command(parseArguments(list, text, vllmArity)).findings);
+    .flatMap((list) => command(parseArguments(list, text, vllmArity), true).findings);
   const version = entryOf(model, 'min_vllm_version');
   const release = textOf(version?.value);
   return {

@@ -1,5 +1,5 @@
 import type { Condition } from '../common/conditions';
-import { vllmDegrees, switchOf } from './layout';
+import { degreeOf as degree, switchOf, vllmDegrees } from './layout';
 import { vllmSource } from './source';
 import type { VllmArguments } from './values';
 
@@ -14,10 +14,6 @@ const DCP = 'decode-context-parallel-size';
 
 function on(args: VllmArguments, name: string): boolean {
   return switchOf(args, name) === true;
-}
-
-function degree(args: VllmArguments, name: string): number | undefined {
-  return args.entry(name) === undefined ? 1 : args.integer(name);
 }
 
 /** Context and data parallelism. */

@@ -1,5 +1,5 @@
 import type { Condition } from '../common/conditions';
-import { switchOf } from './layout';
+import { degreeOf, switchOf } from './layout';
 import { vllmSource } from './source';
 import type { VllmArguments } from './values';
 
@@ -160,7 +160,7 @@ const SPECULATION: readonly Rule[] = [
     source: SPECULATIVE,
     says: (args) => {
       const draft = args.integer(`${DRAFT}.draft_tensor_parallel_size`);
-      const tensor = args.entry('tensor-parallel-size') === undefined ? 1 : args.integer('tensor-parallel-size');
+      const tensor = degreeOf(args, 'tensor-parallel-size');
       return draft !== undefined && tensor !== undefined && draft !== 1 && draft !== tensor
         ? `draft_tensor_parallel_size ${draft} has to be 1 or the target's ${tensor}.`
         : undefined;
@@ -187,8 +187,6 @@ const SPECULATION: readonly Rule[] = [
     says: (args) => {
       if (args.text(`${DRAFT}.method`) !== 'ngram') return undefined;
       const [least, most] = [args.integer(`${DRAFT}.prompt_lookup_min`), args.integer(`${DRAFT}.prompt_lookup_max`)];
-      if (least === undefined && most === undefined)
-        return '`method: ngram` needs prompt_lookup_max, prompt_lookup_min or both.';
       return least !== undefined && most !== undefined && least > most
         ? `prompt_lookup_min ${least} is more than prompt_lookup_max ${most}.`
         : undefined;

@@ -17,4 +17,5 @@ export const vllmCoverage: readonly Coverage[] = [
   { rule: 'switch-never-off', covers: ['VL-CFG02'] },
   { rule: 'misspelled-key', covers: ['VL-CFG03'] },
   { rule: 'size-unit', covers: ['VL-CFG04'] },
+  { rule: 'model-named-twice', covers: ['VL-CFG05'] },
 ];

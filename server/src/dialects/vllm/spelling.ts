@@ -133,7 +133,7 @@ export function vllmSpelling(root: MapNode, form: VllmForm): Finding[] {
         if (match.schema.type === 'boolean' && isDroppedSwitch(entry, form)) return droppedSwitch(entry, match.schema);
         return [...unitFinding(entry), ...valueFindings(entry, match.schema)];
       default:
-        return [refused(entry, match)];
+        return form === 'wrapped' && match.kind !== 'removed' ? [] : [refused(entry, match)];
     }
   });
 }

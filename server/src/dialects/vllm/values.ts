@@ -7,8 +7,11 @@ import { valuesFrom, type ConfigValues } from '../common/values';
 import { suffixedInteger } from '../sglang/arguments';
 import { matchVllmKey } from './keys';
 
-/** Where arguments stand: in a `--config` file, where every key becomes `--key`, or on a command line. */
-export type VllmForm = 'file' | 'command';
+/**
+ * Where arguments stand: in a `--config` file, where every key becomes `--key`, on a command line, or on that of a program which has options
+ * of its own and hands the rest to vLLM.
+ */
+export type VllmForm = 'file' | 'command' | 'wrapped';
 
 /** Arguments by option name, such as `tensor-parallel-size` or `speculative-config.method`. The last spelling of an option wins. */
 export interface VllmArguments extends ConfigValues {
@@ -97,8 +100,8 @@ function collect(root: MapNode, text: string, form: VllmForm): Map<string, Entry
   return found;
 }
 
-/** Arguments of one engine, with those of `above` behind them: what the file or the command says itself wins. */
-export function vllmValues(root: MapNode, text: string, form: VllmForm): VllmArguments {
+/** Arguments of one engine. `complete` is false where others may stand elsewhere: then nothing follows from an absent one. */
+export function vllmValues(root: MapNode, text: string, form: VllmForm, complete = true): VllmArguments {
   const found = collect(root, text, form);
   const entry = (name: string): Entry | undefined => {
     const [flag = '', ...path] = name.split('.');
@@ -108,7 +111,7 @@ export function vllmValues(root: MapNode, text: string, form: VllmForm): VllmArg
     // Python's None is as good as nothing.
     return current?.value.kind === 'scalar' && current.value.value === null ? undefined : current;
   };
-  const values = valuesFrom(entry);
+  const values = valuesFrom(entry, complete);
   return {
     ...values,
     form,
