@@ -1,5 +1,5 @@
+import { passProducers } from './dependencies';
 import type { ScheduleOrder } from './order';
-import { OP } from './order';
 import { microbatchesPerDirection, stageRanks } from './stage-map';
 
 /** Transfers between ranks: result of action `from` is what action `to` waits for. Parallel arrays. */
@@ -10,28 +10,12 @@ export interface Links {
   readonly gradient: Uint8Array;
 }
 
-/** Action that yields each pass, forwards then backwards, as (direction · stages + stage) · microbatches + microbatch. */
-function producers(order: ScheduleOrder, perStage: number, passes: number): Int32Array {
-  const { op, stage, microbatch, direction, stage2, microbatch2, direction2, stages } = order;
-  const out = new Int32Array(2 * passes).fill(-1);
-  for (let i = 0; i < op.length; i += 1) {
-    const code = op[i];
-    const own = ((direction[i] ?? 0) * stages + (stage[i] ?? 0)) * perStage + (microbatch[i] ?? 0);
-    if (code === OP.F || code === OP.FB) out[own] = i;
-    else if (code !== OP.W) out[passes + own] = i;
-    if (code !== OP.FB) continue;
-    const back = ((direction2[i] ?? 0) * stages + (stage2[i] ?? 0)) * perStage + (microbatch2[i] ?? 0);
-    out[passes + back] = i;
-  }
-  return out;
-}
-
 /** Every transfer between two ranks that an order implies; stages that share a rank exchange nothing. */
 export function transferLinks(order: ScheduleOrder): Links {
   const perStage = microbatchesPerDirection(order);
   const rankOf = stageRanks(order);
   const passes = rankOf.length * perStage;
-  const made = producers(order, perStage, passes);
+  const made = passProducers(order, perStage, passes);
   const from: number[] = [];
   const to: number[] = [];
   const gradient: number[] = [];
@@ -53,11 +37,4 @@ export function transferLinks(order: ScheduleOrder): Links {
     }
   }
   return { from: Int32Array.from(from), to: Int32Array.from(to), gradient: Uint8Array.from(gradient) };
-}
-
-/** Rank of every action. */
-export function actionRanks(order: ScheduleOrder): Int32Array {
-  const out = new Int32Array(order.op.length);
-  for (let r = 0; r < order.ranks; r += 1) out.fill(r, order.rankStart[r] ?? 0, order.rankStart[r + 1] ?? 0);
-  return out;
 }

@@ -1,4 +1,5 @@
-import { actionRanks, transferLinks } from '../../engine/schedule/links';
+import { actionRanks } from '../../engine/schedule/dependencies';
+import { transferLinks } from '../../engine/schedule/links';
 import { memoryCurve } from '../../engine/schedule/memory-curve';
 import type { ScheduleOrder, Timeline } from '../../engine/schedule/order';
 import { OP } from '../../engine/schedule/order';
