@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { describeShared } from '../shared';
 import { median, throughputReport, throughputTable } from './support/throughput-report';
+import { throughputRows } from './support/throughput-rows';
 
 describeShared('published training throughput', ['truth', 'measured-throughput.json'], () => {
   const report = throughputReport();
@@ -21,6 +22,13 @@ describeShared('published training throughput', ['truth', 'measured-throughput.j
     expect(report.medianError).toBeLessThan(0.15);
     expect(median(errors(true))).toBeLessThan(0.15);
     expect(median(errors(false))).toBeLessThan(0.15);
+  });
+
+  it('gives the accuracy page the same rows', () => {
+    const { rows, left, medianError } = throughputRows();
+    expect(rows.map(({ id }) => id)).toEqual(report.rows.map(({ row }) => row.id));
+    expect(left.length).toBe(report.left.length);
+    expect(medianError).toBe(report.medianError);
   });
 
   it('orders the plans of one model on one GPU', () => {

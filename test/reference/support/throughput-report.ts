@@ -2,7 +2,7 @@ import type { Calibration } from '../../../server/src/engine/cost/rates';
 import { DEFAULT_EFFICIENCIES, machineOf } from '../../../server/src/engine/cost/rates';
 import type { StepReport } from '../../../server/src/engine/cost/training-step';
 import { trainingStep } from '../../../server/src/engine/cost/training-step';
-import { bridgeRows, rowPlan, type MeasuredRow } from './throughput-rows';
+import { bridgeRows, rowPlan, type MeasuredRow } from './throughput-plans';
 
 /** One row of the accuracy table. */
 export interface ThroughputRow {
