@@ -5,6 +5,7 @@ import type { PanelKind } from '../../server/src/protocol/panels';
 import { askCluster, askModel } from './choose';
 import { createClientHandle, isCandidate, type ClientHandle, type CreateClient } from './client';
 import type { DirectiveValues } from './directive-text';
+import { createEffectiveDocuments, type EffectiveDocuments } from './effective';
 import { createPanelManager, PANEL_KINDS, viewType, type PanelManager } from './panels';
 import { createStatusItem, type StatusItem } from './status';
 import { writeDirective } from './write-directive';
@@ -19,6 +20,7 @@ interface Parts {
   readonly client: ClientHandle;
   readonly panels: PanelManager;
   readonly status: StatusItem;
+  readonly effective: EffectiveDocuments;
   readonly output: vscode.LogOutputChannel;
 }
 
@@ -83,8 +85,12 @@ const askEither: Question = async (document, plan) => {
 };
 
 function registerCommands(parts: Parts): vscode.Disposable[] {
-  const { client, output } = parts;
+  const { client, output, effective } = parts;
   return [
+    vscode.commands.registerCommand('shardlens.showEffective', async (argument?: unknown) => {
+      const uri = targetOf(argument);
+      if (uri !== undefined) await effective.open(uri);
+    }),
     vscode.commands.registerCommand('shardlens.choose', choose(parts, askEither)),
     vscode.commands.registerCommand('shardlens.chooseModel', choose(parts, askModel)),
     vscode.commands.registerCommand('shardlens.chooseCluster', choose(parts, askCluster)),
@@ -126,18 +132,20 @@ export function activateShardlens(context: vscode.ExtensionContext, create: Crea
   const onCreated = (created: BaseLanguageClient): void => {
     created.onNotification(ANALYSIS_CHANGED, (params: AnalysisChangedParams) => {
       panels.changed(params);
+      effective.changed(params.uri);
       if (vscode.window.activeTextEditor?.document.uri.toString() === params.uri) void status.refresh();
     });
   };
   const client = createClientHandle({ create, output, extensionUri, onCreated });
+  const effective = createEffectiveDocuments(client);
   const panels = createPanelManager({ extensionUri, client, output });
   const status = createStatusItem(client, output, (uri, plan) => {
     void vscode.commands.executeCommand('setContext', 'shardlens.active', plan !== undefined);
     void vscode.commands.executeCommand('setContext', 'shardlens.task', plan?.task ?? '');
     if (plan !== undefined) panels.follow(uri);
   });
-  const parts: Parts = { client, panels, status, output };
-  context.subscriptions.push(output, status, ...registerPanels(parts), ...registerCommands(parts));
+  const parts: Parts = { client, panels, status, output, effective };
+  context.subscriptions.push(output, status, effective, ...registerPanels(parts), ...registerCommands(parts));
   context.subscriptions.push(...watchDocuments(parts));
   return client;
 }

@@ -62,6 +62,7 @@ export function initializeResult(): InitializeResult {
     capabilities: {
       textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental },
       hoverProvider: true,
+      inlayHintProvider: true,
       completionProvider: { triggerCharacters: [' ', ':', '-', '"'] },
       codeLensProvider: { resolveProvider: false },
       codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix] },

@@ -3,7 +3,9 @@ import type { Analysis } from '../features/analysis';
 import { codeActions } from '../features/code-actions';
 import { codeLenses } from '../features/code-lens';
 import { completion } from '../features/completion';
+import { effectiveText } from '../features/effective';
 import { hover } from '../features/hover';
+import { inlayHints } from '../features/inlay-hints';
 import { definition, documentLinks } from '../features/links';
 import { memoryView } from '../features/views/memory';
 import { placementView } from '../features/views/placement';
@@ -12,7 +14,7 @@ import { timelineView } from '../features/views/timeline';
 import type { NoView, ViewParams } from '../protocol/common';
 import type { MemoryAnswer } from '../protocol/memory';
 import type { PlacementAnswer, PlacementParams } from '../protocol/placement';
-import { REQUEST, type PlanView } from '../protocol/requests';
+import { REQUEST, type EffectiveView, type PlanView } from '../protocol/requests';
 import type { TimelineAnswer, TimelineParams } from '../protocol/timeline';
 import { syntaxFault } from './documents';
 import type { ServerState } from './state';
@@ -60,6 +62,9 @@ function registerLanguage(state: ServerState): void {
       token,
     ),
   );
+  connection.languages.inlayHint.on(({ textDocument, range }, token) =>
+    answer(state, 'inlay hint', textDocument.uri, [], (analysis) => inlayHints(analysis, range), token),
+  );
   connection.onDocumentLinks(({ textDocument }, token) =>
     answer(state, 'document link', textDocument.uri, [], (analysis) => documentLinks(analysis, exists), token),
   );
@@ -93,7 +98,17 @@ const VIEWS = {
   schedule: new RequestType<TimelineParams, TimelineAnswer, void>(REQUEST.schedule),
   placement: new RequestType<PlacementParams, PlacementAnswer, void>(REQUEST.placement),
   plan: new RequestType<ViewParams, PlanView | NoView, void>(REQUEST.plan),
+  effective: new RequestType<ViewParams, EffectiveView | NoView, void>(REQUEST.effective),
 } as const;
+
+/** The effective configuration, or why there is none. */
+function effectiveView(analysis: Analysis): EffectiveView | NoView {
+  const { uri, version } = analysis;
+  const text = effectiveText(analysis);
+  return text === undefined
+    ? { empty: true, uri, reason: 'This file was not recognised as a parallelism, serving or model config.' }
+    : { uri, version, text };
+}
 
 function registerViews(state: ServerState): void {
   const { connection, files } = state;
@@ -105,6 +120,7 @@ function registerViews(state: ServerState): void {
     picture(state, 'placement', params.uri, (analysis) => placementView(analysis, params, files.lookup)),
   );
   connection.onRequest(VIEWS.plan, ({ uri }) => picture(state, 'plan', uri, planView));
+  connection.onRequest(VIEWS.effective, ({ uri }) => picture(state, 'effective', uri, effectiveView));
 }
 
 /** Registers every request; adding a feature adds a line here. */

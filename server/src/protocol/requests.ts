@@ -10,6 +10,8 @@ export const REQUEST = {
   placement: 'shardlens/placement',
   /** What the file was taken for and where model and cluster come from: the status item. */
   plan: 'shardlens/plan',
+  /** Every value that will be in effect, as one text. */
+  effective: 'shardlens/effective',
 } as const;
 
 /** Server -> client request: reads a file that an open document names. The client answers only below the workspace and under the size cap. */
@@ -54,9 +56,17 @@ export interface PlanView {
   readonly choices: { readonly models: readonly string[]; readonly gpus: readonly string[] };
 }
 
+/** The effective configuration of a document, as YAML with the source of every value behind it. */
+export interface EffectiveView {
+  readonly uri: string;
+  readonly version: number;
+  readonly text: string;
+}
+
 export interface RequestTypes {
   readonly memory: { readonly params: ViewParams; readonly answer: MemoryAnswer };
   readonly schedule: { readonly params: TimelineParams; readonly answer: TimelineAnswer };
   readonly placement: { readonly params: PlacementParams; readonly answer: PlacementAnswer };
   readonly plan: { readonly params: ViewParams; readonly answer: PlanView | NoView };
+  readonly effective: { readonly params: ViewParams; readonly answer: EffectiveView | NoView };
 }
