@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
-import { link, memoryData, servingMemoryData } from './data';
+import { link, memoryData, NUMERICS, servingMemoryData } from './data';
 import { axeViolations, chromiumPath, colorsOf, settle, startLab } from './harness';
 import type { Lab, PanelPage } from './harness';
 import { THEME_KINDS } from './themes';
@@ -72,6 +72,19 @@ describe.skipIf(chromiumPath() === undefined)('the memory in Chromium', () => {
     expect(await page.locator('.summaries').textContent()).toContain(
       'KV cache 70,272 B/token · 320,871 tokens fit · 78 requests at full length',
     );
+    await open.close();
+  });
+
+  it('shows what the number formats do to the numbers', async () => {
+    const page = await show({ ...view, numerics: NUMERICS });
+    const summary = page.locator('.numerics summary');
+    expect(await summary.textContent()).toContain('sums of 7,168 come out 13.10 % low without promotion, 0.07 % with');
+    await summary.click();
+    expect(await page.locator('.numerics tbody tr').count()).toBe(4);
+    expect(await page.locator('.numerics .own').textContent()).toBe('E4M3, 1 × 128 this plan2.53 %0 %');
+    expect(await page.locator('.sum-chart').getAttribute('aria-label')).toContain('at 7,168 products by 13.10 %');
+    expect(await axeViolations(page)).toEqual([]);
+    expect(open.faults).toEqual([]);
     await open.close();
   });
 

@@ -19,6 +19,7 @@ import type { Theme } from '../kit/theme';
 import { spoken } from '../kit/tooltip';
 import { Bars } from './bars';
 import { describeBar } from './describe';
+import { Numerics } from './numerics';
 import { Detail, partSample, Summaries } from './detail';
 import { memoryScene } from './draw';
 import { PART_TITLES, PARTS, partsPresent } from './model';
@@ -228,6 +229,7 @@ function Memory({ host, panel, view }: MemoryProps): JSX.Element {
               onAll={() => select({ index: selection.index })}
             />
           )}
+          {view.numerics === undefined ? null : <Numerics numerics={view.numerics} />}
         </>
       )}
       {help ? <KeyHelp rows={KEY_ROWS} onClose={() => setHelp(false)} /> : null}

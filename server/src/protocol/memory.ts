@@ -34,6 +34,22 @@ export interface MemoryClassView {
   readonly fits?: boolean;
 }
 
+/** What the number formats of the matrix products do to the numbers. Fractions, not percent. */
+export interface NumericsView {
+  readonly recipe: string;
+  readonly formats: readonly {
+    readonly label: string;
+    readonly own: boolean;
+    /** Relative error (root mean square) of normal numbers. */
+    readonly relative: number;
+    /** Share of numbers that become zero where a few channels are 50 times as large. */
+    readonly flushed: number;
+  }[];
+  /** Bias of sums of `length` positive products. */
+  readonly sums?: readonly { readonly length: number; readonly unpromoted: number; readonly promoted: number }[];
+  readonly promotion?: string;
+}
+
 export interface MemoryView extends ViewFrame {
   readonly task: 'training' | 'serving' | 'model';
   readonly model: { readonly name: string; readonly parameters: number; readonly activeParameters: number };
@@ -47,6 +63,7 @@ export interface MemoryView extends ViewFrame {
     readonly elementsByDtype: Readonly<Record<string, number>>;
   };
   readonly kvCache?: { readonly bytesPerToken: number; readonly tokens?: number; readonly maxConcurrency?: number };
+  readonly numerics?: NumericsView;
 }
 
 export type MemoryAnswer = MemoryView | NoView;

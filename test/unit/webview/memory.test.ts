@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeBar } from '../../../client/webview/memory/describe';
 import { barAt, barLayout, barTop } from '../../../client/webview/memory/draw';
+import { share } from '../../../client/webview/memory/numerics';
 import { moveSelection, partsPresent, scaleOf, segmentsOf } from '../../../client/webview/memory/model';
 import { memoryData, servingMemoryData } from '../../webview/data';
 
@@ -56,5 +57,11 @@ describe('memory keys and words', () => {
     expect(new Map(describeBar(view, { index: 5 })?.rows).get('Device')).toBe('9.7 GiB left');
     expect(describeBar(view, { index: 5, part: 'weights' })?.title).toBe('Weights · 12.1 GiB');
     expect(describeBar(view, { index: 99 })).toBeUndefined();
+  });
+});
+
+describe('precision figures', () => {
+  it('keep the digits that count', () => {
+    expect([0, 0.0253, 0.131, 0.000031].map(share)).toEqual(['0 %', '2.53 %', '13.10 %', '0.0031 %']);
   });
 });

@@ -4,6 +4,7 @@ import type { Analysis } from '../analysis';
 import { parameterTotals } from '../estimates';
 import { linksTo } from '../fields';
 import { stageList } from '../format';
+import { numericsOf } from '../numerics';
 import { noView, viewFrame } from './frame';
 
 function itemView(analysis: Analysis, item: MemoryItem): MemoryItemView {
@@ -47,6 +48,7 @@ export function memoryView(analysis: Analysis): MemoryAnswer {
   if (memory === undefined && resolved.plan.task !== 'model')
     return noView(analysis, 'The memory of this plan cannot be computed yet.');
   const { cluster, layout } = resolved;
+  const numerics = numericsOf(resolved);
   return {
     ...viewFrame(analysis, 'Memory'),
     task: resolved.plan.task,
@@ -57,5 +59,6 @@ export function memoryView(analysis: Analysis): MemoryAnswer {
     peak: memory?.peak ?? { rank: 0, bytes: totals.checkpoint.bytes, classIndex: 0 },
     checkpoint: totals.checkpoint,
     ...(memory?.kvCache === undefined ? {} : { kvCache: memory.kvCache }),
+    ...(numerics === undefined ? {} : { numerics }),
   };
 }
