@@ -300,3 +300,34 @@ function reportOf(setting: Setting, stepSeconds: number, parts: StepParts, ran: 
     bubble: ran.seconds > 0 ? Math.max(0, 1 - ran.busy / ran.seconds) : 0,
   };
 }
+
+/** What a pipeline rank does after its last pass. Seconds. */
+export interface RankTail {
+  /** Reducing gradients and gathering weights that no pass hides. */
+  readonly data: number;
+  readonly optimizer: number;
+}
+
+export interface PlanDurations {
+  /** Of every stage, in seconds. */
+  readonly stages: StageDurations;
+  /** Of every pipeline rank. */
+  readonly tails: readonly RankTail[];
+  /** Times behind the durations, a stage. */
+  readonly times: readonly StageTimes[];
+}
+
+/** Seconds of every pass of a plan's stages, as `trainingStep` runs them through the schedule. */
+export function planDurations(input: TrainingInput, machine: Machine): PlanDurations {
+  const setting = settingOf(input, machine);
+  const contents = stagesOf(input);
+  const times = contents.map((stage) => stageTimes(setting, stage));
+  const tails = Array.from({ length: input.layout.pipeline }, (_, rank): RankTail => {
+    const own = stagesOfRank(input.pipeline.kind, input.layout, rank);
+    const inRank = contents.filter(({ stage }) => own.includes(stage));
+    const held = heldBy(input, inRank);
+    const passes = times.filter((__, stage) => own.includes(stage));
+    return { data: exposedData(setting, held, passes), optimizer: optimizerTime(setting, held) };
+  });
+  return { stages: durationsOf(setting, times), tails, times };
+}
