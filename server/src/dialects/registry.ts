@@ -2,6 +2,7 @@ import type { ConfigTree } from '../syntax/tree';
 import { strongest } from './detect';
 import type { Detection, Dialect } from './dialect';
 import { hfConfig } from './hf-config/dialect';
+import { placement } from './placement/dialect';
 import { llmCompressor } from './llm-compressor/dialect';
 import { megatron } from './megatron/dialect';
 import { modelopt } from './modelopt/dialect';
@@ -21,6 +22,7 @@ import { accelerate } from './accelerate/dialect';
 /** Every file format that is read, the most specific first. Adding a framework adds one line here and one folder beside. */
 export const dialects: readonly Dialect[] = [
   shardlens,
+  placement,
   hfConfig,
   megatron,
   sglang,

@@ -183,5 +183,7 @@ export function completePlan(
   surroundings: Surroundings,
 ): Plan {
   const withShape = withModel(reading.plan, reading, directives, surroundings);
-  return reading.plan.task === 'model' ? withShape : withCluster(withShape, directives);
+  // A placement is for GPUs as well, though it says nothing of them.
+  const bare = reading.plan.task === 'model' && reading.plan.dialect !== 'placement';
+  return bare ? withShape : withCluster(withShape, directives);
 }

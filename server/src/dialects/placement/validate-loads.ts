@@ -1,11 +1,6 @@
-import type { ConfigNode, ListNode, Span } from '../../syntax/tree';
-import type { Severity } from '../../plan/finding';
-import type { RecognisedPlacement } from './recognise';
-
-/** The part of the finding list that this file needs. */
-interface Sink {
-  readonly add: (rule: string, severity: Severity, message: string, span: Span) => void;
-}
+import type { ConfigNode, ListNode } from '../../syntax/tree';
+import { mapsOf, type RecognisedPlacement } from './recognise';
+import type { Sink } from './sink';
 
 /** Load of a node, or undefined where it is none. */
 function loadOf(node: ConfigNode): number | undefined {
@@ -18,7 +13,8 @@ function checkRow(row: ListNode, layer: number, out: Sink): number {
   let sum = 0;
   row.items.forEach((item, expert) => {
     const load = loadOf(item);
-    if (load === undefined)
+    if (item.kind === 'scalar' && item.unresolved) sum += 1;
+    else if (load === undefined)
       out.add(
         'placement-load',
         'error',
@@ -31,7 +27,9 @@ function checkRow(row: ListNode, layer: number, out: Sink): number {
 }
 
 /** Layers of a [layers][experts] list; a [steps][layers][experts] list is taken apart. */
-function stepsOf(value: ConfigNode): readonly (readonly ConfigNode[])[] {
+function stepsOf(found: RecognisedPlacement): readonly (readonly ConfigNode[])[] {
+  const { value } = found.main;
+  if (found.format === 'csv-loads') return mapsOf(found).map((rows) => rows.map(({ node }) => node));
   if (value.kind !== 'list') return [];
   const [first] = value.items;
   const nested = first?.kind === 'list' && first.items[0]?.kind === 'list';
@@ -43,7 +41,9 @@ function stepsOf(value: ConfigNode): readonly (readonly ConfigNode[])[] {
  * nothing else was recorded on a rank that saw no token.
  */
 export function checkLoads(found: RecognisedPlacement, experts: number | undefined, out: Sink): number {
-  const steps = stepsOf(found.main.value);
+  const steps = stepsOf(found);
+  if (steps.length === 0)
+    out.add('placement-not-a-list', 'error', `${found.main.key} must be a list of layers.`, found.main.value.span);
   let total = 0;
   let width = experts;
   for (const rows of steps) {

@@ -1,0 +1,112 @@
+import type { ConfigNode, Entry, ListNode, MapNode, ScalarNode, Span } from '../../syntax/tree';
+
+/** One field of a line, trimmed, with its place. */
+interface Field {
+  readonly text: string;
+  readonly span: Span;
+}
+
+interface Line {
+  readonly fields: readonly Field[];
+  readonly span: Span;
+}
+
+/** What a table says in each column. Names as balancers and this tool's own export write them. */
+const COLUMNS: Readonly<Record<'layer' | 'slot' | 'expert' | 'load', RegExp>> = {
+  layer: /^(?:layer|layer[_ ]?(?:id|idx|index))$/i,
+  slot: /^(?:slot|slot[_ ]?id|physical[_ ]?(?:expert|id|slot)(?:[_ ]?id)?|phy(?:[_ ]?id)?)$/i,
+  expert: /^(?:expert|expert[_ ]?(?:id|idx|index)|logical[_ ]?(?:expert|id)(?:[_ ]?id)?)$/i,
+  load: /^(?:load|count|tokens?|token[_ ]?count|expert[_ ]?load|logical[_ ]?count|num[_ ]?tokens)$/i,
+};
+
+/** More lines than any placement has; the rest is left unread. */
+const MOST_LINES = 2_000_000;
+
+function linesOf(text: string, most = MOST_LINES): Line[] {
+  const lines: Line[] = [];
+  let start = 0;
+  while (start < text.length && lines.length < most) {
+    const found = text.indexOf('\n', start);
+    const end = found < 0 ? text.length : found;
+    const raw = text.slice(start, end);
+    if (raw.trim() !== '' && !raw.trimStart().startsWith('#'))
+      lines.push({ fields: fieldsOf(raw, start), span: { start, end: start + raw.trimEnd().length } });
+    start = end + 1;
+  }
+  return lines;
+}
+
+function fieldsOf(raw: string, offset: number): Field[] {
+  const fields: Field[] = [];
+  let at = 0;
+  for (const part of raw.split(/[,;\t]/)) {
+    const text = part.trim();
+    const start = offset + at + part.indexOf(text);
+    fields.push({ text: text.replace(/^"(.*)"$/, '$1'), span: { start, end: start + text.length } });
+    at += part.length + 1;
+  }
+  return fields;
+}
+
+function scalar({ text, span }: Field): ScalarNode {
+  const number = text === '' ? Number.NaN : Number(text);
+  return { kind: 'scalar', span, raw: text, value: Number.isNaN(number) ? text : number, unresolved: false };
+}
+
+/** Column numbers of a header line, or undefined where it is no table of placements or loads. */
+function headerOf(
+  line: Line | undefined,
+): { readonly layer: number; readonly key: number; readonly value: number; readonly isMap: boolean } | undefined {
+  const column = (name: keyof typeof COLUMNS): number =>
+    line?.fields.findIndex(({ text }) => COLUMNS[name].test(text)) ?? -1;
+  const [layer, slot, expert, load] = [column('layer'), column('slot'), column('expert'), column('load')];
+  if (layer < 0 || expert < 0) return undefined;
+  if (slot >= 0) return { layer, key: slot, value: expert, isMap: true };
+  return load >= 0 ? { layer, key: expert, value: load, isMap: false } : undefined;
+}
+
+/** True for a text whose first line is the header of a table of slots or of loads. */
+export function isPlacementTable(text: string): boolean {
+  return headerOf(linesOf(text.slice(0, 4096), 1)[0]) !== undefined;
+}
+
+interface Cell {
+  readonly key: number;
+  readonly node: ConfigNode;
+}
+
+function rowsOf(lines: readonly Line[], header: NonNullable<ReturnType<typeof headerOf>>): Entry[] {
+  const layers = new Map<string, Cell[]>();
+  for (const { fields } of lines) {
+    const [layer, key, value] = [header.layer, header.key, header.value].map((column) => fields[column]);
+    if (layer === undefined || key === undefined || value === undefined) continue;
+    const cells = layers.get(layer.text) ?? [];
+    cells.push({ key: Number(key.text), node: scalar(value) });
+    layers.set(layer.text, cells);
+  }
+  return [...layers].map(([key, cells]) => {
+    const items = cells.sort((a, b) => a.key - b.key).map(({ node }) => node);
+    const span = { start: Math.min(...spansOf(items, 'start')), end: Math.max(...spansOf(items, 'end')) };
+    return { key, keySpan: span, value: { kind: 'list', items, span } satisfies ListNode };
+  });
+}
+
+function spansOf(items: readonly ConfigNode[], side: 'start' | 'end'): number[] {
+  return items.map(({ span }) => span[side]);
+}
+
+/**
+ * A table with a line a slot (`layer,slot,expert`) or a line an expert (`layer,expert,load`) as the tree of the JSON that says the same:
+ * layers by their number, values at their places in the table. Undefined for other texts.
+ */
+export function placementTable(text: string): MapNode | undefined {
+  const lines = linesOf(text);
+  const header = headerOf(lines[0]);
+  const first = lines[0];
+  if (header === undefined || first === undefined) return undefined;
+  const entries = rowsOf(lines.slice(1), header);
+  const span = { start: 0, end: text.length };
+  const value: MapNode = { kind: 'map', span, entries };
+  const key = header.isMap ? 'csv_physical_to_logical' : 'csv_logical_count';
+  return { kind: 'map', span, entries: [{ key, keySpan: first.span, value }] };
+}

@@ -1,0 +1,194 @@
+import type { ConfigNode } from '../../syntax/tree';
+import type { PlacedRow, RecognisedPlacement } from './recognise';
+import type { PlacementContext, Sink } from './sink';
+
+/** A row whose entries are all expert numbers. */
+interface ReadRow {
+  readonly row: PlacedRow;
+  readonly ids: readonly number[];
+}
+
+function list(values: readonly number[]): string {
+  const more = values.length > 5 ? ` and ${values.length - 5} more` : '';
+  return `${values.slice(0, 5).join(', ')}${more}`;
+}
+
+/** Why `value` names no expert; undefined where it does. */
+function faultOf(value: number, experts: number | undefined): string | undefined {
+  if (!Number.isInteger(value)) return 'is no whole number: a slot holds the number of one expert';
+  if (value < 0) return 'is negative: every slot must hold an expert';
+  return experts !== undefined && value >= experts ? `is not below the number of experts, ${experts}` : undefined;
+}
+
+/** The expert ids of a list, faults reported; undefined where an entry is no id. */
+function idsOf(row: PlacedRow, node: ConfigNode, { experts }: PlacementContext, out: Sink): number[] | undefined {
+  const where = `Layer ${row.layer}`;
+  if (node.kind !== 'list') {
+    out.add('placement-not-a-list', 'error', `${where} must be a list of expert numbers.`, node.span);
+    return undefined;
+  }
+  let fine = true;
+  const ids = node.items.map((item, slot) => {
+    // An interpolation is filled in later: the slot is there, its expert is not known.
+    const unknown = item.kind === 'scalar' && item.unresolved;
+    const id = item.kind === 'scalar' && typeof item.value === 'number' ? item.value : Number.NaN;
+    const fault = unknown ? undefined : faultOf(id, experts);
+    if (fault !== undefined) {
+      const shown = item.kind === 'scalar' ? item.raw : 'a list';
+      out.add('placement-expert-number', 'error', `${where}, slot ${slot}: ${shown} ${fault}.`, item.span);
+    }
+    if (fault !== undefined || unknown) fine = false;
+    return id;
+  });
+  return fine ? ids : undefined;
+}
+
+function missingOf(ids: readonly number[], experts: number): number[] {
+  const held = new Set(ids);
+  const missing: number[] = [];
+  for (let expert = 0; expert < experts; expert += 1) if (!held.has(expert)) missing.push(expert);
+  return missing;
+}
+
+function checkMissing({ row, ids }: ReadRow, experts: number, stated: boolean, out: Sink): void {
+  const missing = missingOf(ids, experts);
+  if (missing.length === 0) return;
+  const verb = missing.length === 1 ? `expert ${list(missing)} has` : `experts ${list(missing)} have`;
+  // Without a config the highest number may be the wrong one as well.
+  const highest = experts - 1;
+  const other =
+    !stated && missing.at(-1) === highest - 1 && ids.includes(highest)
+      ? ` If the model has ${highest} experts, ${highest} is out of range instead.`
+      : '';
+  out.add(
+    'placement-expert-missing',
+    'error',
+    `Layer ${row.layer}: logical ${verb} no replica, so tokens for it have nowhere to go.${other}`,
+    row.node.span,
+  );
+}
+
+/** The items of a row by device: as the file splits them, else in equal parts over the GPUs that are known. */
+function devicesOf({ row, ids }: ReadRow, gpus: number | undefined): ConfigNode[][] {
+  if (row.devices !== undefined) return row.devices.map((node) => (node.kind === 'list' ? [...node.items] : []));
+  if (gpus === undefined || gpus < 1 || ids.length % gpus !== 0 || row.node.kind !== 'list') return [];
+  const { items } = row.node;
+  const size = ids.length / gpus;
+  return Array.from({ length: gpus }, (_, gpu) => items.slice(gpu * size, (gpu + 1) * size));
+}
+
+function checkDuplicates(read: ReadRow, context: PlacementContext, out: Sink): void {
+  const ascend = read.row.devices === undefined ? '' : ', and vLLM Ascend maps only one of them';
+  for (const [gpu, items] of devicesOf(read, context.gpus).entries()) {
+    const seen = new Set<unknown>();
+    for (const item of items) {
+      const expert = item.kind === 'scalar' ? item.value : undefined;
+      if (seen.has(expert))
+        out.add(
+          'placement-duplicate-on-gpu',
+          'warning',
+          `Layer ${read.row.layer}: GPU ${gpu} holds expert ${String(expert)} more than once; the further slot takes memory and shares no load${ascend}.`,
+          item.span,
+        );
+      seen.add(expert);
+    }
+  }
+}
+
+/** One row with the ids of its devices; a plain row is one device as long as nothing says how many GPUs there are. */
+function readRow(row: PlacedRow, context: PlacementContext, out: Sink): ReadRow | undefined {
+  const devices = (row.devices ?? [row.node]).map((node) => idsOf(row, node, context, out));
+  const known = devices.filter((ids): ids is number[] => ids !== undefined);
+  if (known.length < devices.length) return undefined;
+  const sizes = [...new Set(known.map(({ length }) => length))].sort((a, b) => a - b);
+  if (sizes.length > 1)
+    out.add(
+      'placement-uneven-devices',
+      'error',
+      `Layer ${row.layer}: devices hold ${sizes.join(' and ')} experts; all must hold the same number.`,
+      row.node.span,
+    );
+  const read = { row, ids: known.flat() };
+  checkDuplicates(read, context, out);
+  return read;
+}
+
+function divisorsOf(value: number): number[] {
+  return Array.from({ length: value }, (_, index) => index + 1).filter((divisor) => value % divisor === 0);
+}
+
+function checkWidth(width: number, found: RecognisedPlacement, context: PlacementContext, out: Sink): void {
+  const { gpus, slots, experts } = context;
+  const at = found.main.keySpan;
+  if (found.format === 'vllm-ascend-map') return;
+  if (gpus !== undefined && gpus > 0 && width % gpus !== 0) {
+    const below = Math.floor(width / gpus) * gpus;
+    const near = [below, below + gpus].filter((value) => value >= (experts ?? 1));
+    out.add(
+      'placement-slots-not-divisible',
+      'error',
+      `${width} slots cannot be split over ${gpus} expert-parallel ranks; the nearest legal numbers are ${near.join(' and ')}.`,
+      at,
+    );
+  } else if (slots !== undefined && width !== slots)
+    out.add(
+      'placement-wrong-slots',
+      'error',
+      `Rows have ${width} slots, but the config has ${slots} (experts and redundant experts together).`,
+      at,
+    );
+  else if (gpus === undefined && width > 1 && width % 2 === 1)
+    out.add(
+      'placement-slots-not-divisible',
+      'warning',
+      `${width} slots split evenly over ${divisorsOf(width).join(', ')} expert-parallel ranks only, not over 2, 4 or 8; SGLang and TensorRT-LLM refuse ranks that do not divide them.`,
+      at,
+    );
+}
+
+/** Without a config the numbers in the file tell how many experts there are at least. */
+function expertsOf(rows: readonly ReadRow[], context: PlacementContext, out: Sink): number {
+  if (context.experts !== undefined) return context.experts;
+  let highest = 0;
+  for (const { ids } of rows) for (const id of ids) if (id > highest) highest = id;
+  const experts = highest + 1;
+  const first = rows[0];
+  if (
+    experts > 1 &&
+    experts % 2 === 1 &&
+    first !== undefined &&
+    rows.every(({ ids }) => missingOf(ids, experts).length === 0)
+  )
+    out.add(
+      'placement-expert-missing',
+      'warning',
+      `Layer ${first.row.layer}: the highest expert is ${highest}, which makes an odd number of experts; if the model has more, expert ${experts} has no replica.`,
+      first.row.node.span,
+    );
+  return experts;
+}
+
+/** The rows of one map: numbers, widths, experts without a slot, experts twice on a GPU. */
+export function checkRows(
+  rows: readonly PlacedRow[],
+  found: RecognisedPlacement,
+  context: PlacementContext,
+  out: Sink,
+): void {
+  const read = rows.flatMap((row) => readRow(row, context, out) ?? []);
+  const width = read[0]?.ids.length;
+  if (width === undefined) return;
+  checkWidth(width, found, context, out);
+  const even = read.filter(({ ids }) => ids.length === width);
+  const experts = expertsOf(even, context, out);
+  for (const one of read) {
+    if (one.ids.length === width) checkMissing(one, experts, context.experts !== undefined, out);
+    else
+      out.add(
+        'placement-ragged',
+        'error',
+        `Layer ${one.row.layer} has ${one.ids.length} slots where the first row has ${width}: rows must be of one length.`,
+        one.row.node.span,
+      );
+  }
+}
