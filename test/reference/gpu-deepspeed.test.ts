@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { describeShared } from '../shared';
-import { gpuDeepspeedInput, gpuRows } from './support/gpu-hf';
-import { gpuReadings } from './support/gpu-report';
+import { rankReadings } from './support/accuracy-ranks';
+import { gpuRows } from './support/gpu-hf';
 import { quantile } from './support/memory-input';
 
 describeShared('transformers under DeepSpeed ZeRO 0 to 3, measured on an H100', ['truth', 'gpu-deepspeed.json'], () => {
   const rows = gpuRows('gpu-deepspeed.json');
-  const readings = gpuReadings(rows, gpuDeepspeedInput);
+  const readings = rankReadings('deepspeed');
   it('reads every row', () => {
     expect(readings.length).toBe(rows.filter(({ ok }) => ok).length);
     expect(readings.length).toBeGreaterThanOrEqual(8);

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { describeShared } from '../shared';
-import { gpuHfFsdpInput, gpuRows } from './support/gpu-hf';
-import { gpuReadings } from './support/gpu-report';
+import { rankReadings } from './support/accuracy-ranks';
+import { gpuRows } from './support/gpu-hf';
 import { quantile } from './support/memory-input';
 
 describeShared('transformers under FSDP1 and FSDP2, measured on an H100', ['truth', 'gpu-hf_fsdp.json'], () => {
   const rows = gpuRows('gpu-hf_fsdp.json');
-  const readings = gpuReadings(rows, gpuHfFsdpInput);
+  const readings = rankReadings('fsdp');
   it('reads every row', () => {
     expect(readings.length).toBe(rows.filter(({ ok }) => ok).length);
     expect(readings.length).toBeGreaterThanOrEqual(7);

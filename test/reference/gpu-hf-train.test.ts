@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { describeShared } from '../shared';
-import { gpuHfTrainInput, gpuRows } from './support/gpu-hf';
-import { gpuReadings } from './support/gpu-report';
+import { rankReadings } from './support/accuracy-ranks';
+import { gpuRows } from './support/gpu-hf';
 import { quantile } from './support/memory-input';
 
 describeShared('transformers in one process and under DDP, measured on an H100', ['truth', 'gpu-hf_train.json'], () => {
   const rows = gpuRows('gpu-hf_train.json');
-  const readings = gpuReadings(rows, gpuHfTrainInput);
+  const readings = rankReadings('transformers');
   it('reads every row', () => {
     expect(readings.length).toBe(rows.filter(({ ok }) => ok).length);
     expect(readings.length).toBeGreaterThanOrEqual(20);

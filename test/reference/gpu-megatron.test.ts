@@ -1,27 +1,15 @@
 import { expect, it } from 'vitest';
-import { estimateTraining } from '../../server/src/engine/memory/training';
 import { describeShared } from '../shared';
-import { gpuMegatronInput, gpuMegatronRows } from './support/gpu-megatron';
+import { rankReadings } from './support/accuracy-ranks';
+import { gpuMegatronRows } from './support/gpu-megatron';
 import { quantile } from './support/memory-input';
 
 describeShared('Megatron-LM core ranks measured on an H100', ['truth', 'gpu-megatron.json'], () => {
   const rows = gpuMegatronRows();
-  const readings = rows
-    .filter(({ ok }) => ok)
-    .map((row) => {
-      const report = estimateTraining(gpuMegatronInput(row));
-      const stage = Math.floor(row.spec.rank / (row.spec.world / (row.spec.par.pp ?? 1)));
-      const entry = report.classes[stage];
-      return {
-        id: row.id,
-        weights: (entry?.parts.weights ?? 0) - 2 * row.local_numel,
-        percent: 100 * ((entry?.allocated ?? 0) / row.peak_steady - 1),
-        resting: 100 * ((entry?.resting ?? 0) / (row.phases['step2.zero_grad']?.before ?? 1) - 1),
-      };
-    });
+  const readings = rankReadings('megatron');
   it('has the weights of every rank to the byte', () => {
     expect(readings.length).toBeGreaterThan(25);
-    expect(readings.filter(({ weights }) => weights !== 0)).toEqual([]);
+    expect(readings.filter(({ parts: { weights } }) => weights?.measured !== weights?.predicted)).toEqual([]);
   });
   it('is within 1 % in the median and 5 % at the 90th percentile', () => {
     for (const row of rows.filter(({ ok }) => !ok)) console.log(`left out: ${row.id} (ran out of memory)`);

@@ -1,27 +1,14 @@
 import { expect, it } from 'vitest';
 import { stagesOfRank } from '../../server/src/engine/layout/stages';
-import { estimateTraining, stagesOf } from '../../server/src/engine/memory/training';
+import { stagesOf } from '../../server/src/engine/memory/training';
 import { describeShared } from '../shared';
+import { rankReadings } from './support/accuracy-ranks';
 import { gpuTitanInput, gpuTitanRows } from './support/gpu-titan';
 import { quantile } from './support/memory-input';
 
 describeShared('torchtitan ranks measured on an H100', ['truth', 'gpu-titan.json'], () => {
   const rows = gpuTitanRows();
-  const readings = rows
-    .filter(({ ok }) => ok)
-    .map((row) => {
-      const input = gpuTitanInput(row);
-      const report = estimateTraining(input);
-      const { pipeline } = input.layout;
-      const entry = report.classes[Math.floor(row.spec.rank / (row.spec.world / pipeline))];
-      const before = row.phases[pipeline > 1 ? 'step2.pp_schedule' : 'step2.forward']?.before ?? 1;
-      return {
-        id: row.id,
-        stages: entry?.stages.length,
-        percent: 100 * ((entry?.allocated ?? 0) / row.peak_steady - 1),
-        resting: 100 * ((entry?.resting ?? 0) / before - 1),
-      };
-    });
+  const readings = rankReadings('torchtitan');
   it('reads every row or says why not', () => {
     for (const { id } of rows.filter(({ ok }) => !ok))
       console.log(`left out: ${id} (ran out of memory: a lower bound only)`);

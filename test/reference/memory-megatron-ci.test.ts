@@ -1,25 +1,7 @@
 import { expect, it } from 'vitest';
-import { estimateTraining } from '../../server/src/engine/memory/training';
 import { describeShared } from '../shared';
-import type { CiRow } from './support/megatron-ci';
-import { ciInput, ciRows, leftOut } from './support/megatron-ci';
+import { ciReading, ciRows, leftOut } from './support/megatron-ci';
 import { quantile } from './support/memory-input';
-
-interface Reading {
-  readonly id: string;
-  readonly staticMiB: number;
-  readonly peakPercent: number;
-}
-
-/** Estimate of the last rank, which is the one whose bytes the suite records. */
-function readingOf(row: CiRow): Reading {
-  const last = estimateTraining(ciInput(row)).classes.at(-1);
-  return {
-    id: row.id,
-    staticMiB: ((last?.resting ?? 0) - row.alloc_bytes) / 2 ** 20,
-    peakPercent: 100 * ((last?.allocated ?? 0) / row.peak_bytes - 1),
-  };
-}
 
 describeShared("Megatron-LM's functional tests, last rank", ['truth', 'measured-memory.json'], () => {
   const rows = ciRows();
@@ -29,13 +11,13 @@ describeShared("Megatron-LM's functional tests, last rank", ['truth', 'measured-
     if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
     return reason === undefined;
   });
-  const readings = used.map(readingOf);
+  const readings = used.map(ciReading);
 
   it('reads every row or says why not', () => {
     for (const [reason, n] of reasons) console.log(`${String(n)} rows left out: ${reason}`);
     expect(used.length).toBeGreaterThan(200);
     if (process.env['SHOW'] !== undefined)
-      for (const r of readings) console.log(r.id, r.staticMiB.toFixed(1), r.peakPercent.toFixed(2));
+      for (const r of readings) console.log(r.id, r.staticMiB.toFixed(1), r.percent.toFixed(2));
   });
   it('gives the bytes between steps within 12 MiB in the median and 45 MiB at the 90th percentile', () => {
     const errors = readings.map(({ staticMiB }) => Math.abs(staticMiB));
@@ -46,7 +28,7 @@ describeShared("Megatron-LM's functional tests, last rank", ['truth', 'measured-
     expect(quantile(errors, 0.9)).toBeLessThanOrEqual(45);
   });
   it('gives the peak within 3 % in the median and 10 % at the 90th percentile', () => {
-    const errors = readings.map(({ peakPercent }) => Math.abs(peakPercent));
+    const errors = readings.map(({ percent }) => Math.abs(percent));
     console.log(
       `peak %: median ${quantile(errors, 0.5).toFixed(2)}, p90 ${quantile(errors, 0.9).toFixed(2)}, worst ${Math.max(...errors).toFixed(1)}`,
     );

@@ -1,6 +1,8 @@
 import { sharedJson } from '../../shared';
+import { estimateTraining } from '../../../server/src/engine/memory/training';
 import type { TrainingDetails, TrainingInput } from '../../../server/src/engine/memory/input';
 import type { ModelSpec } from '../../../server/src/engine/model/spec';
+import type { RankReading } from './accuracy-ranks';
 import { denseModel, layoutOf, megatronInput } from './memory-input';
 
 /** One run of Megatron-LM's functional tests: its arguments, and what its last rank had allocated. */
@@ -265,4 +267,27 @@ export function ciRows(): CiRow[] {
     ];
   });
   return [...full, ...lean];
+}
+
+export interface CiReading extends RankReading {
+  /** Predicted less measured bytes between steps, in MiB. */
+  readonly staticMiB: number;
+}
+
+/** Estimate of the last rank, which is the one whose bytes the suite records. */
+export function ciReading(row: CiRow): CiReading {
+  const last = estimateTraining(ciInput(row)).classes.at(-1);
+  const predicted = last?.allocated ?? 0;
+  const resting = last?.resting ?? 0;
+  return {
+    id: row.id,
+    measured: row.peak_bytes,
+    predicted,
+    percent: 100 * (predicted / row.peak_bytes - 1),
+    staticMiB: (resting - row.alloc_bytes) / 2 ** 20,
+    parts: {
+      resting: { measured: row.alloc_bytes, predicted: resting },
+      working: { measured: row.peak_bytes - row.alloc_bytes, predicted: predicted - resting },
+    },
+  };
 }
