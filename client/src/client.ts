@@ -5,10 +5,10 @@ import { READ_FILE_REQUEST, type ReadFileParams } from '../../server/src/protoco
 import { readWorkspaceFile } from './workspace-files';
 
 /** Languages a config may be written in; whether a file is ours is decided by its content, on the server. */
-const LANGUAGES = ['yaml', 'json', 'jsonc', 'toml', 'dockercompose', 'helm'] as const;
+const LANGUAGES = ['yaml', 'json', 'jsonc', 'toml', 'dockercompose', 'helm', 'shellscript'] as const;
 
 /** Files without a language of their own in a plain editor, which has no TOML. */
-const PATTERN = '**/*.{yaml,yml,json,jsonc,toml}';
+const PATTERN = '**/*.{yaml,yml,json,jsonc,toml,sh,bash,sbatch,slurm}';
 
 /** How each host makes a language client: for a child process, or for a worker. Loaded on first use, it is most of our code. */
 export type CreateClient = (options: LanguageClientOptions) => Promise<BaseLanguageClient>;

@@ -1,5 +1,7 @@
-import type { ConfigTree } from '../syntax/tree';
+import type { ConfigLanguage, ConfigTree } from '../syntax/tree';
 import type { Detection, Dialect } from './dialect';
+
+const CONFIGS: readonly ConfigLanguage[] = ['yaml', 'json', 'toml'];
 
 /** Below this confidence nothing is said about a file. */
 export const CERTAIN_ENOUGH = 0.5;
@@ -11,6 +13,7 @@ export const CERTAIN_ENOUGH = 0.5;
 export function strongest(dialects: readonly Dialect[], tree: ConfigTree, fileName: string): Detection | undefined {
   let best: Detection | undefined;
   for (const dialect of dialects) {
+    if (!(dialect.languages ?? CONFIGS).includes(tree.language)) continue;
     const found = dialect.detect(tree, fileName);
     if (found !== undefined && found.confidence >= CERTAIN_ENOUGH && found.confidence > (best?.confidence ?? 0))
       best = found;

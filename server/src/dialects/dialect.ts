@@ -1,7 +1,7 @@
 import type { Finding } from '../plan/finding';
 import type { ModelSpec } from '../engine/model/spec';
 import type { Plan, Place, Planned, ResolvedPlan } from '../plan/plan';
-import type { ConfigTree } from '../syntax/tree';
+import type { ConfigLanguage, ConfigTree } from '../syntax/tree';
 import type { Vocabulary } from './vocabulary';
 
 /** What a file could be, with the evidence. Names alone never suffice. */
@@ -53,6 +53,8 @@ export interface DialectReading {
 export interface Dialect {
   readonly id: string;
   readonly title: string;
+  /** Languages that its files are written in; absent: those of configs, and not the language of shells. */
+  readonly languages?: readonly ConfigLanguage[];
   readonly detect: (tree: ConfigTree, fileName: string) => Detection | undefined;
   readonly read: (tree: ConfigTree, companion: ReadCompanion) => DialectReading;
   /** Keys for hover and completion; absent where a format has none of its own. */

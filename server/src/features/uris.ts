@@ -40,9 +40,10 @@ export function fileNameOf(uri: string): string {
 }
 
 /** The parser for a document: by language id where the editor knows it, else by the name. */
-export function languageOf(uri: string, languageId?: string): Exclude<ConfigLanguage, 'arguments'> {
+export function languageOf(uri: string, languageId?: string): ConfigLanguage {
   const name = fileNameOf(uri).toLowerCase();
   if (languageId === 'toml' || name.endsWith('.toml')) return 'toml';
   if (languageId === 'json' || languageId === 'jsonc' || /\.jsonc?$/.test(name)) return 'json';
+  if (languageId === 'shellscript' || /\.(?:sh|bash|zsh|sbatch|slurm)$/.test(name)) return 'arguments';
   return 'yaml';
 }

@@ -1,7 +1,7 @@
 import { isInterpolated, scalar } from './scalars';
 import { placeText, type PlacedText } from './scalar-text';
 import { splitShell, type Command, type Word } from './shell-words';
-import type { ConfigNode, ConfigTree, Entry, MapNode, ScalarNode, Span } from './tree';
+import type { Comment, ConfigNode, ConfigTree, Entry, MapNode, ScalarNode, Span } from './tree';
 
 /** How many words an option takes, where the reader knows: without it, whatever follows up to the next option is its value. */
 export type Arity = (name: string) => 'flag' | 'one' | 'many' | undefined;
@@ -60,7 +60,9 @@ export function splitCommands(node: ConfigNode, text: string): Command[] {
 /** Part of a word as a scalar. argparse turns text into numbers by itself, so quotes around digits change nothing. */
 function scalarOf(word: Word, text: string, from = 0): ScalarNode {
   const start = from === 0 ? word.span.start : (word.starts[from] ?? word.span.end);
-  const span = { start, end: Math.max(start, word.span.end) };
+  // A quote that closes behind the value belongs to the word and not to the value.
+  const last = from === 0 ? undefined : word.ends.at(-1);
+  const span = { start, end: Math.max(start, last ?? word.span.end) };
   const value = word.text.slice(from);
   const typed = NUMBER.test(value) && Number.isSafeInteger(Math.trunc(Number(value))) ? Number(value) : value;
   const { definition } = word;
@@ -138,5 +140,14 @@ export function parseShellText(text: string): ConfigTree {
   const entries = new Map<string, Entry>();
   for (const command of commands) for (const entry of optionsOf(command, text)) entries.set(entry.key, entry);
   const root: MapNode = { kind: 'map', span, entries: [...entries.values()] };
-  return { language: 'arguments', text, documents: [root], comments: [], issues: [] };
+  return { language: 'arguments', text, documents: [root], comments: commentsOf(text), issues: [] };
+}
+
+/** Lines that are comments and nothing else, the first line's `#!` aside. */
+function commentsOf(text: string): Comment[] {
+  return [...text.matchAll(/^[ \t]*(#(?!!).*)$/gm)].map((match) => {
+    const [all, body = ''] = match;
+    const end = match.index + all.length;
+    return { text: body.replace(/^#+/, '').trim(), span: { start: end - body.length, end } };
+  });
 }

@@ -1,4 +1,4 @@
-import type { ConfigTree } from '../../syntax/tree';
+import type { ConfigTree, MapNode } from '../../syntax/tree';
 import { when, weigh } from '../common/evidence';
 import type { Detection, Dialect, DialectReading, ReadCompanion } from '../dialect';
 import { combine } from '../launch/combine';
@@ -17,7 +17,19 @@ import {
 } from './values';
 
 /** Words that every launch of ours has somewhere; looking for them is far cheaper than reading commands. */
-export const LAUNCH_WORDS = /vllm|sglang|trtllm|dynamo|model-parallel-size|serverArgs|SERVER_ARGS|max-model-len/i;
+export const LAUNCH_WORDS =
+  /vllm|sglang|trtllm|dynamo|model-parallel-size|server_?args|max-model-len|RoleBasedGroup|StormService|configFile/i;
+
+/** Kinds of objects that only serve or train models, by their API group; those of the second need a word of an engine of ours beside. */
+const OWN_KINDS = /^(?:RoleBasedGroup(?:Set)?|StormService|RoleSet|LLMInferenceService(?:Config)?|VLLMRuntime)$/;
+const SERVING_KINDS =
+  /^(?:ClusterServingRuntime|ServingRuntime|InferenceService|RayCluster|RayService|LeaderWorkerSet)$/;
+
+/** The first kind that speaks for inference of itself. */
+function servingKind(objects: readonly MapNode[], text: string): string | undefined {
+  const engine = /vllm|sglang|trtllm|huggingfaceserver/i.test(text);
+  return objects.map(kindOf).find((kind) => OWN_KINDS.test(kind) || (engine && SERVING_KINDS.test(kind)));
+}
 
 function detect(tree: ConfigTree, _fileName: string): Detection | undefined {
   if (tree.language !== 'yaml' || !LAUNCH_WORDS.test(tree.text)) return undefined;
@@ -26,7 +38,9 @@ function detect(tree: ConfigTree, _fileName: string): Detection | undefined {
   const [first] = launches;
   const stacks = objects.flatMap(stackSpecs);
   if (objects.length > 0) {
+    const kind = servingKind(objects, tree.text);
     return weigh('kubernetes', [
+      when(kind !== undefined && first === undefined && stacks.length === 0, 0.6, `kind ${kind ?? ''}`),
       when(
         first !== undefined,
         0.9,
@@ -40,7 +54,7 @@ function detect(tree: ConfigTree, _fileName: string): Detection | undefined {
   return weigh('kubernetes', [
     when(stackSpecs(root).length > 0, 0.9, '`servingEngineSpec.modelSpec` of the vLLM production stack'),
     when(valuesMaps(root).length > 0, 0.8, 'chart values with `serverArgs` of an inference server'),
-    when(workloadOf(root) !== undefined, 0.7, 'chart values with `workload.gpus`, `framework` and `configFile`'),
+    when(workloadOf(root) !== undefined, 0.7, 'chart values with `workload.framework` and `workload.configFile`'),
     when(dynamoWorkers(root).length > 0, 0.7, 'chart values with the workers of Dynamo'),
     when(
       valuesLaunches(root, tree.text).length > 0,

@@ -124,10 +124,10 @@ export function readValuesMap(
   return { program, options, complete: true, reading: { ...reading, plan } };
 }
 
-/** `workload: {gpus, framework, configFile}` of charts whose arguments stand in a file beside. */
+/** `workload: {framework, configFile}` of charts whose arguments stand in a file beside. */
 export function workloadOf(root: MapNode): MapNode | undefined {
   const workload = mapOf(root, 'workload');
-  const named = hasKey(workload, 'configFile') && hasKey(workload, 'gpus') && hasKey(workload, 'framework');
+  const named = hasKey(workload, 'configFile') && hasKey(workload, 'framework');
   return named ? workload : undefined;
 }
 

@@ -1,0 +1,49 @@
+import type { ConfigTree } from '../../syntax/tree';
+import { weigh, when } from '../common/evidence';
+import type { Detection, Dialect, DialectReading, ReadCompanion } from '../dialect';
+import { combine } from '../launch/combine';
+import { readLaunch } from '../launch/launch';
+import { launchedBy } from '../launch/programs';
+import { batchCluster } from './batch';
+import { scriptCommands } from './commands';
+import { namedConfigs } from './runs';
+
+/** Words that every script of ours has somewhere; looking for them is far cheaper than reading commands. */
+const WORDS =
+  /vllm|sglang|trtllm|tensorrt_llm|dynamo\.|model-parallel-size|deepspeed|accelerate|torchtitan|axolotl|llamafactory|config-file/;
+
+function detect(tree: ConfigTree, _fileName: string): Detection | undefined {
+  if (tree.language !== 'arguments' || !WORDS.test(tree.text)) return undefined;
+  const commands = scriptCommands(tree.text);
+  const launched = commands.flatMap((command) => launchedBy(command) ?? []);
+  const programs = [...new Set(launched.map(({ program }) => program))];
+  const configs = namedConfigs(commands, tree.text);
+  return weigh('shell', [
+    when(programs.length > 0, 0.9, `a command that starts ${programs.join(', ')}`),
+    when(
+      programs.length === 0 && configs.length > 0,
+      0.7,
+      `a trainer that is started with ${configs[0]?.target ?? ''}`,
+    ),
+  ]);
+}
+
+function read(tree: ConfigTree, companion: ReadCompanion): DialectReading {
+  const { text } = tree;
+  const commands = scriptCommands(text);
+  const cluster = batchCluster(tree);
+  const launches = commands.flatMap((command) => {
+    const launched = launchedBy(command);
+    return launched === undefined ? [] : [readLaunch(launched, { text, read: companion, cluster })];
+  });
+  const reading = combine(launches);
+  const { plan } = reading;
+  return {
+    ...reading,
+    plan: launches.length > 0 ? plan : { ...plan, task: 'training', cluster },
+    references: [...reading.references, ...namedConfigs(commands, text)],
+  };
+}
+
+/** Launch scripts: what they start is read with the meaning of the program that they start. */
+export const shell: Dialect = { id: 'shell', title: 'Launch script', languages: ['arguments'], detect, read };
