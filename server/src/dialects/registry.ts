@@ -17,7 +17,13 @@ import { nemoAutomodel } from './nemo-automodel/dialect';
 import { torchtitan } from './torchtitan/dialect';
 import { vllm } from './vllm/dialect';
 import { deepSpeed } from './deepspeed/dialect';
+import { llamaFactory } from './llama-factory/dialect';
 import { accelerate } from './accelerate/dialect';
+import { dynamo } from './dynamo/dialect';
+import { kubernetes } from './kubernetes/dialect';
+import { sglangCookbook } from './sglang-cookbook/dialect';
+import { shell } from './shell/dialect';
+import { srtSlurm } from './srt-slurm/dialect';
 
 /** Every file format that is read, the most specific first. Adding a framework adds one line here and one folder beside. */
 export const dialects: readonly Dialect[] = [
@@ -37,7 +43,13 @@ export const dialects: readonly Dialect[] = [
   llmCompressor,
   modelopt,
   deepSpeed,
+  llamaFactory,
   accelerate,
+  dynamo,
+  kubernetes,
+  sglangCookbook,
+  srtSlurm,
+  shell,
 ];
 
 /**

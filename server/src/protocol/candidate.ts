@@ -13,7 +13,7 @@ const TELLTALE = new RegExp(
     'zero[_-]optimization|deepspeed|fsdp|megatron',
     'kv[_-]?cache|mem[_-]fraction|gpu[_-]memory|max[_-](?:model|seq|num)[_-](?:len|seqs)',
     'quant|group[_-]size|model[_-](?:path|type)|architectures|experts?\\b|\\bmoe',
-    'vllm|sglang|llm[_-]?compressor|scheme:|dynamo|rolebasedgroup|configFile|tensorrt|trt[_-]?llm|torchtitan|nanotron|distributed_type|num_slots|global_assignments|expert_to_ep|logical_count|physical_to_logical|layer[, ;]+(?:slot|expert)',
+    'vllm|sglang|llm[_-]?compressor|dataset_id:|scheme:|dynamo|rolebasedgroup|configFile|tensorrt|trt[_-]?llm|torchtitan|nanotron|distributed_type|num_slots|global_assignments|expert_to_ep|logical_count|physical_to_logical|layer[, ;]+(?:slot|expert)',
   ].join('|'),
   'i',
 );
