@@ -189,7 +189,12 @@ export function readAccelerate(tree: ConfigTree, read: ReadCompanion): DialectRe
   const source = layered([{ root, prefix: '' }, ...named.layers]);
   const used = source.entry('deepspeed_config.deepspeed_config_file') !== undefined;
   const sections = overlaid(
-    { ...NO_SECTIONS, layout: meshOf(source), cluster: clusterOf(source), unresolved: hidden(source, HIDDEN) },
+    {
+      ...NO_SECTIONS,
+      layout: meshOf(source),
+      cluster: clusterOf(source),
+      unresolved: [...hidden(source, HIDDEN), ...named.unresolved],
+    },
     strategySections(source, used),
   );
   return {

@@ -1,4 +1,5 @@
 import type { Companion, ReadCompanion, Reference } from '../dialect';
+import type { Unresolved } from '../../plan/plan';
 import { placeOf, rootMap } from '../common/nodes';
 import type { Layer, Source } from './source';
 
@@ -8,9 +9,11 @@ export const DEEPSPEED = 'deepspeed_file';
 export interface Named {
   readonly layers: readonly Layer[];
   readonly references: readonly Reference[];
+  /** What nobody can tell while the named file is not at hand. */
+  readonly unresolved: readonly Unresolved[];
 }
 
-const NOTHING: Named = { layers: [], references: [] };
+const NOTHING: Named = { layers: [], references: [], unresolved: [] };
 
 /**
  * Paths under which a file may be found: as written, and, because such paths are relative to the folder the tool is started in,
@@ -43,7 +46,8 @@ function find(target: string, read: ReadCompanion): { readonly path: string; rea
 export function deepSpeedBeside(source: Source, key: string, read: ReadCompanion): Named {
   const entry = source.entry(key);
   if (entry === undefined || source.unknown(key)) return NOTHING;
-  if (entry.value.kind === 'map') return { layers: [{ root: entry.value, prefix: DEEPSPEED }], references: [] };
+  if (entry.value.kind === 'map')
+    return { layers: [{ root: entry.value, prefix: DEEPSPEED }], references: [], unresolved: [] };
   const target = source.text(key);
   if (target === undefined || target === 'none' || !/\.jsonc?$|\//.test(target)) return NOTHING;
   const found = find(target, read);
@@ -51,6 +55,7 @@ export function deepSpeedBeside(source: Source, key: string, read: ReadCompanion
   const root = found === undefined ? undefined : rootMap(found.file.tree);
   return {
     references: [reference],
+    unresolved: found === undefined ? [{ path: 'optimizer.zeroStage', at: placeOf(entry) }] : [],
     layers: found === undefined || root === undefined ? [] : [{ root, uri: found.file.uri, prefix: DEEPSPEED }],
   };
 }

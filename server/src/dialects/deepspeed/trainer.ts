@@ -1,0 +1,86 @@
+import type { Condition } from '../common/conditions';
+import { valuesFrom } from '../common/values';
+import type { SourceReference } from '../../plan/finding';
+import { DEEPSPEED } from './companion';
+import type { Source } from './source';
+
+/** Keys of a trainer's file by the DeepSpeed key that each of them fills where it says `auto`. */
+export type TrainerKeys = Readonly<Record<string, string>>;
+
+/** How the Hugging Face Trainer names what DeepSpeed asks for. */
+export const HF_TRAINER: TrainerKeys = {
+  train_micro_batch_size_per_gpu: 'per_device_train_batch_size',
+  gradient_accumulation_steps: 'gradient_accumulation_steps',
+  gradient_clipping: 'max_grad_norm',
+  'optimizer.params.lr': 'learning_rate',
+  'optimizer.params.weight_decay': 'weight_decay',
+  'scheduler.params.warmup_max_lr': 'learning_rate',
+  'bf16.enabled': 'bf16',
+  'fp16.enabled': 'fp16',
+};
+
+const HF: SourceReference = {
+  framework: 'Transformers',
+  repository: 'https://github.com/huggingface/transformers',
+  file: 'src/transformers/integrations/deepspeed.py',
+  function: 'HfTrainerDeepSpeedConfig.trainer_config_process',
+};
+
+/**
+ * The same settings with every `auto` of the named DeepSpeed file replaced by the trainer's own value, at the trainer's own place.
+ * Source: huggingface/transformers, src/transformers/integrations/deepspeed.py, `HfTrainerDeepSpeedConfig.fill_match`.
+ */
+export function withAuto(source: Source, keys: TrainerKeys): Source {
+  const start = `${DEEPSPEED}.`;
+  const own = (name: string): string | undefined =>
+    name.startsWith(start) && source.text(name) === 'auto' ? keys[name.slice(start.length)] : undefined;
+  const values = valuesFrom((name) => source.entry(own(name) ?? name), source.complete);
+  return {
+    ...values,
+    uriOf: (name) => source.uriOf(own(name) ?? name),
+    // A precision that the trainer does not ask for is filled with false.
+    flag: (name) => {
+      const key = own(name);
+      if (key !== undefined && name.endsWith('.enabled') && source.entry(key) === undefined) return false;
+      return values.flag(name);
+    },
+  };
+}
+
+function differs(s: Source, mine: string, theirs: string): string | undefined {
+  const flag = s.flag(theirs);
+  if (flag !== undefined) {
+    const asked = s.flag(mine) ?? (s.entry(mine) === undefined ? false : undefined);
+    if (asked === undefined || asked === flag) return undefined;
+    return s.entry(mine) === undefined ? 'not set, which means false,' : String(asked);
+  }
+  const value = s.number(theirs);
+  const own = s.number(mine);
+  return value === undefined || own === undefined || value === own ? undefined : String(own);
+}
+
+/**
+ * Values that stand in both files and disagree: the Trainer stops and lists them.
+ * `fp16` and `bf16` count as false where the trainer's file leaves them out, unless `defaults` says that they may be filled in.
+ */
+export function agreementConditions(keys: TrainerKeys, precisionByDefault = false): readonly Condition<Source>[] {
+  return Object.entries(keys)
+    .filter(([key]) => !key.startsWith('scheduler.'))
+    .map(([key, mine]): Condition<Source> => {
+      const theirs = `${DEEPSPEED}.${key}`;
+      return {
+        rule: 'trainer-disagrees-with-deepspeed',
+        severity: 'error',
+        covers: ['ACC-012'],
+        keys: key.endsWith('.enabled') ? [mine, 'deepspeed', theirs] : [mine, theirs],
+        source: HF,
+        says: (s) => {
+          if (precisionByDefault && key.endsWith('.enabled') && s.entry(mine) === undefined) return undefined;
+          const value = differs(s, mine, theirs);
+          return value === undefined
+            ? undefined
+            : `\`${mine}\` is ${value} here and \`${key}\` is ${s.text(theirs) ?? ''} in the DeepSpeed file: the Trainer stops on values that disagree. Write \`auto\` there to have it filled from here.`;
+        },
+      };
+    });
+}

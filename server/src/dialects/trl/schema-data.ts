@@ -1,0 +1,4 @@
+import schemaJson from '../../../../schemas/trl.schema.json';
+import type { JsonSchema } from '../common/json-schema';
+
+export const trlSchema = schemaJson as unknown as JsonSchema;
