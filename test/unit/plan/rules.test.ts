@@ -8,7 +8,8 @@ import {
   stageLayersMismatch,
 } from '../../../server/src/plan/rules/model-splits';
 import { scheduleConstraint } from '../../../server/src/plan/rules/pipeline';
-import { dataAttentionNotDivisible, fp8BlockMisaligned } from '../../../server/src/plan/rules/serving';
+import { fp8BlockMisaligned } from '../../../server/src/plan/rules/fp8-blocks';
+import { dataAttentionNotDivisible } from '../../../server/src/plan/rules/serving';
 import {
   batchNotDivisible,
   expertWorldNotDivisible,
@@ -97,13 +98,13 @@ const CASES: readonly (readonly [(typeof planRules)[number], Plan, readonly stri
   [
     fp8BlockMisaligned,
     planOf(SGLANG, {
-      model: { ...MIXTRAL, heads: 64, kvHeads: 4, expertIntermediateSize: 1536 },
+      model: { ...MIXTRAL, heads: 64, kvHeads: 4, headDim: 128, expertIntermediateSize: 1536 },
       quantization: { method: 'fp8-block' },
       layout: { tensor: 8 },
     }),
     ['1536 / 8 = 192', 'block size 128'],
     planOf(SGLANG, {
-      model: { ...MIXTRAL, heads: 64, kvHeads: 4, expertIntermediateSize: 1536 },
+      model: { ...MIXTRAL, heads: 64, kvHeads: 4, headDim: 128, expertIntermediateSize: 1536 },
       quantization: { method: 'fp8-block' },
       layout: { tensor: 8, expert: 8 },
     }),

@@ -14,6 +14,7 @@ import {
   setFixes,
   sglang,
   stated,
+  vllm,
   type Enforcement,
   type PlanRule,
   type PlanRuleContext,
@@ -28,6 +29,7 @@ const HEADS: PerDialect = {
     source: megatron('megatron/core/transformer/transformer_config.py', 'TransformerConfig.__post_init__'),
   },
   sglang: { severity: 'error', source: sglang('models/deepseek_v2.py', 'DeepseekV2AttentionMLA.__init__') },
+  vllm: { severity: 'error', source: vllm('config/model.py', 'ModelConfig.verify_with_parallel_config') },
   shardlens: { severity: 'error' },
 };
 const EXPERTS: PerDialect = {

@@ -108,6 +108,17 @@ export function sglang(file: string, fn: string): SourceReference {
   };
 }
 
+/** vLLM source reference at the commit that the rules were read from. */
+export function vllm(file: string, fn: string): SourceReference {
+  return {
+    framework: 'vLLM',
+    repository: 'vllm-project/vllm',
+    file: `vllm/${file}`,
+    function: fn,
+    commit: '017e9f4448',
+  };
+}
+
 /** Assembles a finding from its parts. */
 export function finding(
   rule: { readonly id: string },

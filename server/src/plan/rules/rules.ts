@@ -9,7 +9,8 @@ import { gpuLacksFormat } from './gpu-formats';
 import { scheduleConstraint } from './pipeline';
 import type { Finding } from '../finding';
 import type { PlanRule, PlanRuleContext } from './rule-context';
-import { dataAttentionNotDivisible, expertsAboveTensor, fp8BlockMisaligned, intermediateNotDivisible } from './serving';
+import { fp8BlockMisaligned } from './fp8-blocks';
+import { dataAttentionNotDivisible, expertsAboveTensor, intermediateNotDivisible } from './serving';
 import {
   degreeNotPositive,
   worldProductMismatch,
