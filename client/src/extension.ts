@@ -8,6 +8,7 @@ import type { DirectiveValues } from './directive-text';
 import { createEffectiveDocuments, type EffectiveDocuments } from './effective';
 import { createPanelManager, PANEL_KINDS, viewType, type PanelManager } from './panels';
 import { createStatusItem, type StatusItem } from './status';
+import { convertLayout } from './convert';
 import { writeDirective } from './write-directive';
 
 /** What other extensions, and our own tests, may ask. */
@@ -87,6 +88,10 @@ const askEither: Question = async (document, plan) => {
 function registerCommands(parts: Parts): vscode.Disposable[] {
   const { client, output, effective } = parts;
   return [
+    vscode.commands.registerCommand('shardlens.convertLayout', async (argument?: unknown) => {
+      const uri = targetOf(argument);
+      if (uri !== undefined) await convertLayout(client, uri);
+    }),
     vscode.commands.registerCommand('shardlens.showEffective', async (argument?: unknown) => {
       const uri = targetOf(argument);
       if (uri !== undefined) await effective.open(uri);

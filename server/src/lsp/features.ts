@@ -7,6 +7,7 @@ import { effectiveText } from '../features/effective';
 import { hover } from '../features/hover';
 import { inlayHints } from '../features/inlay-hints';
 import { definition, documentLinks } from '../features/links';
+import { targetsFor, translate } from '../features/translate/translate';
 import { memoryView } from '../features/views/memory';
 import { placementView } from '../features/views/placement';
 import { planView } from '../features/views/plan';
@@ -14,7 +15,13 @@ import { timelineView } from '../features/views/timeline';
 import type { NoView, ViewParams } from '../protocol/common';
 import type { MemoryAnswer } from '../protocol/memory';
 import type { PlacementAnswer, PlacementParams } from '../protocol/placement';
-import { REQUEST, type EffectiveView, type PlanView } from '../protocol/requests';
+import {
+  REQUEST,
+  type EffectiveView,
+  type PlanView,
+  type TranslateAnswer,
+  type TranslateParams,
+} from '../protocol/requests';
 import type { TimelineAnswer, TimelineParams } from '../protocol/timeline';
 import { syntaxFault } from './documents';
 import type { ServerState } from './state';
@@ -98,6 +105,7 @@ const VIEWS = {
   schedule: new RequestType<TimelineParams, TimelineAnswer, void>(REQUEST.schedule),
   placement: new RequestType<PlacementParams, PlacementAnswer, void>(REQUEST.placement),
   plan: new RequestType<ViewParams, PlanView | NoView, void>(REQUEST.plan),
+  translate: new RequestType<TranslateParams, TranslateAnswer, void>(REQUEST.translate),
   effective: new RequestType<ViewParams, EffectiveView | NoView, void>(REQUEST.effective),
 } as const;
 
@@ -110,6 +118,12 @@ function effectiveView(analysis: Analysis): EffectiveView | NoView {
     : { uri, version, text };
 }
 
+function translation(analysis: Analysis, target: string | undefined): TranslateAnswer {
+  const targets = targetsFor(analysis).map(({ dialect, title }) => ({ dialect, title }));
+  const result = target === undefined ? undefined : translate(analysis, target);
+  return { targets, ...(result === undefined ? {} : { result }) };
+}
+
 function registerViews(state: ServerState): void {
   const { connection, files } = state;
   connection.onRequest(VIEWS.memory, ({ uri }) => picture(state, 'memory', uri, memoryView));
@@ -120,6 +134,9 @@ function registerViews(state: ServerState): void {
     picture(state, 'placement', params.uri, (analysis) => placementView(analysis, params, files.lookup)),
   );
   connection.onRequest(VIEWS.plan, ({ uri }) => picture(state, 'plan', uri, planView));
+  connection.onRequest(VIEWS.translate, ({ uri, target }) =>
+    answer(state, 'translate', uri, { targets: [] }, (analysis) => translation(analysis, target)),
+  );
   connection.onRequest(VIEWS.effective, ({ uri }) => picture(state, 'effective', uri, effectiveView));
 }
 

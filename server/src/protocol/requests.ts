@@ -12,6 +12,8 @@ export const REQUEST = {
   plan: 'shardlens/plan',
   /** Every value that will be in effect, as one text. */
   effective: 'shardlens/effective',
+  /** Formats that the layout can be written in, and the layout in one of them. */
+  translate: 'shardlens/translate',
 } as const;
 
 /** Server -> client request: reads a file that an open document names. The client answers only below the workspace and under the size cap. */
@@ -63,10 +65,28 @@ export interface EffectiveView {
   readonly text: string;
 }
 
+export interface TranslateParams {
+  readonly uri: string;
+  /** Absent: only the targets are wanted. */
+  readonly target?: string;
+}
+
+export interface TranslateAnswer {
+  readonly targets: readonly { readonly dialect: string; readonly title: string }[];
+  readonly result?: {
+    readonly title: string;
+    readonly language: 'yaml' | 'json' | 'toml';
+    readonly text: string;
+    /** What has no counterpart, a sentence each. */
+    readonly report: readonly string[];
+  };
+}
+
 export interface RequestTypes {
   readonly memory: { readonly params: ViewParams; readonly answer: MemoryAnswer };
   readonly schedule: { readonly params: TimelineParams; readonly answer: TimelineAnswer };
   readonly placement: { readonly params: PlacementParams; readonly answer: PlacementAnswer };
   readonly plan: { readonly params: ViewParams; readonly answer: PlanView | NoView };
   readonly effective: { readonly params: ViewParams; readonly answer: EffectiveView | NoView };
+  readonly translate: { readonly params: TranslateParams; readonly answer: TranslateAnswer };
 }

@@ -1,0 +1,94 @@
+import { stringify } from 'yaml';
+import type { Analysis } from '../analysis';
+import { fieldsInDocument } from '../fields';
+import { servingTargets } from './serving-targets';
+import type { Setting, SettingValue, TranslationTarget } from './target';
+import { trainingTargets } from './training-targets';
+
+export const translationTargets: readonly TranslationTarget[] = [...trainingTargets, ...servingTargets];
+
+export interface Translation {
+  readonly title: string;
+  readonly language: TranslationTarget['language'];
+  readonly text: string;
+  /** What has no counterpart, a sentence each. */
+  readonly report: readonly string[];
+}
+
+type Tree = { [key: string]: SettingValue | Tree };
+
+function treeOf(settings: readonly Setting[]): Tree {
+  const root: Tree = {};
+  for (const { path, value } of settings) {
+    const last = path.at(-1);
+    if (last === undefined) continue;
+    let here = root;
+    for (const part of path.slice(0, -1)) {
+      const next = here[part];
+      const below: Tree = typeof next === 'object' && !Array.isArray(next) ? (next as Tree) : {};
+      here[part] = below;
+      here = below;
+    }
+    here[last] = value;
+  }
+  return root;
+}
+
+/** Tables of one level, which is all that job files have. */
+function tomlOf(tree: Tree): string {
+  const line = ([key, value]: [string, SettingValue | Tree]): string => `${key} = ${JSON.stringify(value)}`;
+  return Object.entries(tree)
+    .map(
+      ([section, values]) =>
+        `[${section}]\n${Object.entries(values as Tree)
+          .map(line)
+          .join('\n')}\n`,
+    )
+    .join('\n');
+}
+
+function textOf(language: TranslationTarget['language'], settings: readonly Setting[]): string {
+  const tree = treeOf(settings);
+  if (language === 'json') return `${JSON.stringify(tree, null, 2)}\n`;
+  return language === 'toml' ? tomlOf(tree) : stringify(tree);
+}
+
+/** What the file states and the target does not carry: sizes of the model are the model's own, and stay silent. */
+function lost(analysis: Analysis, settings: readonly Setting[], told: ReadonlySet<string>): string[] {
+  const carried = new Set(settings.flatMap(({ fields }) => fields));
+  const plan = analysis.resolved?.plan;
+  if (plan === undefined) return [];
+  const seen = new Set<string>();
+  return fieldsInDocument(plan).flatMap(({ field, value }) => {
+    const name = value.label ?? field;
+    const known = carried.has(field) || told.has(field) || /^(?:model|cluster)\./.test(field);
+    if (known || seen.has(name)) return [];
+    seen.add(name);
+    const shown = typeof value.value === 'object' ? '' : ` (${String(value.value)})`;
+    return [`${name}${shown} has no counterpart and was left out.`];
+  });
+}
+
+/** The targets that a file's layout can be written in: those of the same task, other than its own. */
+export function targetsFor(analysis: Analysis): readonly TranslationTarget[] {
+  const { resolved } = analysis;
+  if (resolved?.layout === undefined || resolved.plan.task === 'model') return [];
+  return translationTargets.filter(
+    ({ task, dialect }) => task === resolved.plan.task && dialect !== resolved.plan.dialect,
+  );
+}
+
+/** The layout of one file in another framework's words, with everything that could not be said. Undefined where no such target fits. */
+export function translate(analysis: Analysis, dialect: string): Translation | undefined {
+  const target = targetsFor(analysis).find((one) => one.dialect === dialect);
+  if (target === undefined || analysis.resolved === undefined) return undefined;
+  const { settings, losses } = target.draft(analysis.resolved);
+  const told = new Set(losses.flatMap(({ fields }) => fields));
+  const report = [...losses.map(({ text }) => text), ...lost(analysis, settings, told)];
+  const name = analysis.uri.split('/').at(-1) ?? 'the file';
+  const head = [`Layout of ${name} (${analysis.dialect?.title ?? ''}) as ${target.title}.`, ...report];
+  const body = textOf(target.language, settings);
+  // JSON has no comments; the caller shows the report beside it.
+  const text = target.language === 'json' ? body : `${head.map((line) => `# ${line}`).join('\n')}\n${body}`;
+  return { title: target.title, language: target.language, text, report };
+}
