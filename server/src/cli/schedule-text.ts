@@ -1,4 +1,5 @@
 import { OP, type Timeline } from '../engine/schedule/order';
+import type { KnobEffect } from '../features/schedule/knobs';
 import type { ScheduleJson } from '../features/schedule/schedule-json';
 import { percent, plural } from '../features/format';
 import { facts, table, type Column } from './table';
@@ -56,16 +57,67 @@ const COLUMNS: readonly Column[] = [
   { title: 'peak activations', align: 'right' },
 ];
 
+function durationText({ durations }: ScheduleJson): string | undefined {
+  if (durations === undefined) return undefined;
+  const { F, I, W, B, FB, comm, origin, basis } = durations;
+  const values = Object.entries({ F, I, W, B, FB, comm }).map(([name, value]) => `${name} ${number(value)}`);
+  const from =
+    origin === 'model'
+      ? ` ms a stage, mean: cost model of ${basis ?? 'the plan'}`
+      : origin === 'unit'
+        ? ' (units)'
+        : '';
+  return `${values.join('  ')}${from}`;
+}
+
+/** A knob's effect in a line: `schedule dualpipev: step −6.1 %, peak memory +0.9 GiB`. */
+function knobText({ knob, value, stepChange, bytesChange, fits }: KnobEffect): string {
+  const bytes = bytesChange === undefined ? '' : `, fullest rank ${signed(bytesChange / 2 ** 30)} GiB`;
+  return `${knob} ${value}: step ${signed(stepChange * 100)} %${bytes}${fits === false ? ', does not fit' : ''}`;
+}
+
+function signed(value: number): string {
+  const text = Math.abs(value).toFixed(1);
+  return `${value < 0 && text !== '0.0' ? '−' : '+'}${text}`;
+}
+
+/** What idle time waits for, what decides the makespan, and which change helps most. */
+function explained(json: ScheduleJson): [string, string][] {
+  const out: [string, string][] = [];
+  const durations = durationText(json);
+  if (durations !== undefined) out.push(['Durations', durations]);
+  const { explanation, knobs, makespan, assumed } = json;
+  if (explanation !== undefined && makespan > 0) {
+    const { idleBy, criticalPath } = explanation;
+    const whole = idleBy.warmup + idleBy.steady + idleBy.cooldown;
+    const share = (value: number): string => percent(whole > 0 ? value / whole : 0);
+    out.push([
+      'Idle time',
+      `${share(idleBy.activation)} waits for activations, ${share(idleBy.gradient)} for gradients, ${share(idleBy.transfer)} for transfers, ${share(idleBy.done)} for the last rank`,
+    ]);
+    const parts = Object.entries({ ...criticalPath.byPass, transfers: criticalPath.transfers })
+      .filter(([, value]) => value > 0)
+      .map(([name, value]) => `${name} ${percent(value / makespan)}`);
+    out.push(['Critical path', `${parts.join(', ')}; ${plural(criticalPath.hops, 'hop')} between ranks`]);
+  }
+  const better = knobs?.filter(({ stepChange, fits }) => stepChange < -0.0005 && fits !== false).slice(0, 3) ?? [];
+  if (knobs !== undefined)
+    out.push(['Faster', better.length === 0 ? 'no single change that fits' : better.map(knobText).join('; ')]);
+  if (assumed !== undefined) out.push(['Assumed', `${assumed.join(', ')}: nothing in the file says it`]);
+  return out;
+}
+
 /** For people: sizes, bubble, formula, the drawn schedule where it fits, and a row a rank. */
 export function scheduleText(json: ScheduleJson, timeline: Timeline): string {
   const { kind, ranks, microbatches, chunks, makespan, idle, peakActivations, bubble, formula } = json;
   const head: [string, string][] = [
     ['Schedule', `${kind}, ${plural(ranks, 'rank')} of ${plural(chunks, 'stage')}, M = ${microbatches}`],
-    ['Makespan', number(makespan)],
+    ['Makespan', json.unit === 'ms' ? `${number(makespan)} ms` : number(makespan)],
     ['Bubble', `${percent(bubble)} of every rank's time, mean`],
   ];
   if (formula !== undefined)
     head.push(['Formula', `${formula.text} = ${number(formula.value)}${formula.exact ? '' : ' (not exact)'}`]);
+  head.push(...explained(json));
   const rows = idle.map((value, rank) => [
     String(rank),
     number(value),

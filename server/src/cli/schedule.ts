@@ -6,11 +6,15 @@ import { isRefusal } from '../engine/schedule/refusal';
 import { simulate } from '../engine/schedule/simulate';
 import type { ScheduleSpec } from '../engine/schedule/spec';
 import type { Durations, ScheduleKind } from '../engine/spec/training';
-import { noView } from '../features/views/frame';
 import { chromeTrace } from '../features/schedule/chrome-trace';
-import { scheduleJson } from '../features/schedule/schedule-json';
+import { knobEffects } from '../features/schedule/knobs';
+import { planTimes, type PlanTimes } from '../features/schedule/planned';
+import { scheduleJson, type ScheduleContext, type ScheduleJson } from '../features/schedule/schedule-json';
 import { scheduleSvg } from '../features/schedule/svg';
 import { readTorchCsv, torchCsv } from '../features/schedule/torch-csv';
+import { planUnder, type ScheduleAsk } from '../features/schedule/variant';
+import { noView } from '../features/views/frame';
+import type { ResolvedPlan } from '../plan/plan';
 import { scheduleSpecOf } from '../plan/schedule-spec';
 import { openFile, readText } from './files';
 import { oneOf, readArguments, singleFile, wholeNumber, type Arguments } from './options';
@@ -38,9 +42,13 @@ Exit: 0 fine, 1 a schedule that its framework would refuse or that cannot finish
 const CSV_BYTES = 64 * 1024 * 1024;
 
 /** What the options and the file together ask for. */
-type Asked =
-  | { readonly spec: ScheduleSpec; readonly durations: Durations; readonly inMilliseconds: boolean }
-  | { readonly csv: string; readonly durations: Durations; readonly inMilliseconds: boolean };
+interface Asked {
+  readonly times: PlanTimes;
+  readonly source: { readonly spec: ScheduleSpec } | { readonly csv: string };
+  /** The plan under the sizes asked for, to try other schedules on it. */
+  readonly plan?: ResolvedPlan;
+  readonly assumed: readonly string[];
+}
 
 const DURATION_NAMES = ['F', 'B', 'I', 'W', 'FB', 'comm'] as const;
 
@@ -67,47 +75,76 @@ function kindOf(given: Arguments): ScheduleKind | { readonly csv: string } | und
   );
 }
 
-function specOfFile(cwd: string, file: string, kind: ScheduleKind | undefined): ScheduleSpec {
+function resolvedOf(cwd: string, file: string): ResolvedPlan {
   const { analysis } = openFile(cwd, file);
   const { resolved } = analysis;
   if (resolved !== undefined && resolved.plan.task !== 'training')
     throw new UsageError(`${file} has no training pipeline`);
-  const spec = resolved === undefined ? undefined : scheduleSpecOf(resolved, kind);
-  if (spec === undefined) {
+  if (resolved === undefined || scheduleSpecOf(resolved) === undefined) {
     const { reason } = noView(analysis, 'The batch is not known, so there are no microbatches to lay out.');
     throw new UsageError(`no schedule of ${file}: ${reason}`);
   }
-  return spec;
+  return resolved;
 }
 
-function specOfOptions(kind: ScheduleKind | undefined, ranks: number | undefined, microbatches: number | undefined) {
-  if (kind === undefined || ranks === undefined || microbatches === undefined)
-    throw new UsageError('name a file, or give --kind, --ranks and --microbatches');
-  return { kind, ranks, microbatches };
-}
+type Sizes = Readonly<Partial<Record<'ranks' | 'microbatches' | 'chunks' | 'groupSize', number>>>;
 
-function readAsked(given: Arguments, cwd: string): Asked {
-  const file = singleFile(given);
-  const kind = kindOf(given);
-  const stated = given.text('durations');
+function sizesOf(given: Arguments): Sizes {
   const sizes = {
     ranks: wholeNumber(given, 'ranks'),
     microbatches: wholeNumber(given, 'microbatches'),
     chunks: wholeNumber(given, 'chunks'),
     groupSize: wholeNumber(given, 'group-size'),
   };
+  return Object.fromEntries(Object.entries(sizes).filter(([, size]) => size !== undefined)) as Sizes;
+}
+
+function typedIn(durations: Durations): PlanTimes {
+  return { durations, mean: durations, origin: 'stated' };
+}
+
+const UNITS: PlanTimes = { durations: UNIT_DURATIONS, mean: UNIT_DURATIONS, origin: 'unit' };
+
+/** Sizes that decide the picture and that no file and no option gives. */
+function assumedSizes({ plan, layout, batch, pipeline }: ResolvedPlan, kind: ScheduleKind | undefined, sizes: Sizes) {
+  const silent = (value: { readonly origin: string } | undefined): boolean =>
+    value === undefined || value.origin === 'assumed' || value.origin === 'default';
+  const out: string[] = [];
+  if (kind === undefined && silent(plan.pipeline.kind)) out.push(`schedule ${pipeline.kind}`);
+  if (sizes.ranks === undefined && silent(plan.layout.pipeline)) out.push(`${layout?.pipeline ?? 1} pipeline rank(s)`);
+  const counted = !silent(plan.batch.microbatches) || !silent(plan.batch.globalBatch);
+  if (sizes.microbatches === undefined && !counted) out.push(`${batch?.microbatches ?? 1} microbatch(es)`);
+  return out;
+}
+
+function askedOfFile(resolved: ResolvedPlan, kind: ScheduleKind | undefined, sizes: Sizes, own?: Durations): Asked {
+  const ask: ScheduleAsk = { ...(kind === undefined ? {} : { kind }), ...sizes };
+  const plan = planUnder(resolved, ask);
+  const times = own === undefined ? planTimes(resolved, ask) : typedIn(own);
+  const spec = { kind: plan.pipeline.kind, ranks: 1, microbatches: 1, ...scheduleSpecOf(plan), ...sizes };
+  const source = { spec: { ...spec, durations: times.durations } };
+  // Other schedules are tried with the durations in force here.
+  const timed = times.origin === 'stated' ? { ...plan, pipeline: { ...plan.pipeline, durations: times.mean } } : plan;
+  return { times, source, plan: timed, assumed: assumedSizes(resolved, kind, sizes) };
+}
+
+function readAsked(given: Arguments, cwd: string): Asked {
+  const file = singleFile(given);
+  const kind = kindOf(given);
+  const stated = given.text('durations');
+  const sizes = sizesOf(given);
   const own = stated === undefined ? undefined : durationsOf(stated);
+  const times = own === undefined ? UNITS : typedIn(own);
   if (typeof kind === 'object') {
-    if (file !== undefined || Object.values(sizes).some((size) => size !== undefined))
+    if (file !== undefined || Object.keys(sizes).length > 0)
       throw new UsageError('a CSV file is the whole schedule: it takes no other file and no sizes');
-    return { csv: kind.csv, durations: own ?? UNIT_DURATIONS, inMilliseconds: false };
+    return { times, source: { csv: kind.csv }, assumed: [] };
   }
-  const base: ScheduleSpec =
-    file === undefined ? specOfOptions(kind, sizes.ranks, sizes.microbatches) : specOfFile(cwd, file, kind);
-  const over = Object.fromEntries(Object.entries(sizes).filter(([, size]) => size !== undefined));
-  const durations = own ?? completeDurations((base.durations as Durations | undefined) ?? UNIT_DURATIONS);
-  const inMilliseconds = own === undefined && base.durations !== undefined;
-  return { spec: { ...base, ...over, durations }, durations, inMilliseconds };
+  if (file !== undefined) return askedOfFile(resolvedOf(cwd, file), kind, sizes, own);
+  const { ranks, microbatches } = sizes;
+  if (kind === undefined || ranks === undefined || microbatches === undefined)
+    throw new UsageError('name a file, or give --kind, --ranks and --microbatches');
+  return { times, source: { spec: { kind, ...sizes, ranks, microbatches, durations: times.durations } }, assumed: [] };
 }
 
 interface Built {
@@ -116,15 +153,16 @@ interface Built {
 }
 
 function build(asked: Asked, cwd: string): Built | ScheduleRefusal {
-  if ('spec' in asked) {
-    const order = buildOrder(asked.spec);
-    return isRefusal(order) ? order : { timeline: simulate(order, asked.durations), formula: closedForm(asked.spec) };
+  const { source, times } = asked;
+  if ('spec' in source) {
+    const order = buildOrder(source.spec);
+    return isRefusal(order) ? order : { timeline: simulate(order, times.durations), formula: closedForm(source.spec) };
   }
-  const reading = readTorchCsv(readText(cwd, asked.csv, CSV_BYTES));
-  if ('order' in reading) return { timeline: simulate(reading.order, asked.durations) };
+  const reading = readTorchCsv(readText(cwd, source.csv, CSV_BYTES));
+  if ('order' in reading) return { timeline: simulate(reading.order, times.durations) };
   const [first] = reading.problems;
   const place = first === undefined ? '' : ` (line ${first.line + 1}, column ${first.character + 1})`;
-  throw new UsageError(`${asked.csv} is no schedule${place}: ${first?.message ?? 'it holds no actions'}`);
+  throw new UsageError(`${source.csv} is no schedule${place}: ${first?.message ?? 'it holds no actions'}`);
 }
 
 function refuse(refusal: ScheduleRefusal, asJson: boolean, { out, err }: Terminal): ExitCode {
@@ -132,6 +170,14 @@ function refuse(refusal: ScheduleRefusal, asJson: boolean, { out, err }: Termina
   if (asJson) out(`${JSON.stringify({ refusal }, null, 2)}\n`);
   else err(`shardlens schedule: ${refusal.message}${nearest} [${refusal.rule}]\n`);
   return EXIT.findings;
+}
+
+/** Trying every knob runs some twenty schedules; larger ones are left to the panel, which tries them one by one. */
+const MOST_PASSES_FOR_KNOBS = 8000;
+
+function contextOf({ times, plan, assumed }: Asked, { order }: Timeline): ScheduleContext {
+  const quick = plan !== undefined && order.op.length <= MOST_PASSES_FOR_KNOBS;
+  return { times, assumed, ...(quick ? { knobs: knobEffects(plan) } : {}) };
 }
 
 function run(args: readonly string[], terminal: Terminal): ExitCode {
@@ -142,13 +188,14 @@ function run(args: readonly string[], terminal: Terminal): ExitCode {
   const built = build(asked, terminal.cwd);
   if (isRefusal(built)) return refuse(built, format === 'json', terminal);
   const { timeline, formula } = built;
+  const document = (): ScheduleJson => scheduleJson(timeline, formula, contextOf(asked, timeline));
+  const inMilliseconds = asked.times.origin === 'model';
   const print = {
-    text: () => scheduleText(scheduleJson(timeline, formula), timeline),
-    json: () => `${JSON.stringify(scheduleJson(timeline, formula))}\n`,
+    text: () => scheduleText(document(), timeline),
+    json: () => `${JSON.stringify(document())}\n`,
     csv: () => torchCsv(timeline.order),
     svg: () => scheduleSvg(timeline),
-    trace: () =>
-      `${JSON.stringify(chromeTrace(timeline, asked.inMilliseconds ? { microsecondsPerUnit: 1000 } : {}))}\n`,
+    trace: () => `${JSON.stringify(chromeTrace(timeline, inMilliseconds ? { microsecondsPerUnit: 1000 } : {}))}\n`,
   };
   terminal.out(print[format]());
   if (timeline.deadlock === undefined) return EXIT.fine;

@@ -3,7 +3,8 @@ import type { LayoutSpec } from '../engine/spec/layout';
 import type { ResolvedPlan } from '../plan/plan';
 import { attentionTensor } from '../plan/rules/model-splits';
 import type { Analysis } from './analysis';
-import { parameterTotals, pipelineSummary } from './estimates';
+import { parameterTotals } from './estimates';
+import { pipelineSummary } from './schedule/planned';
 import { numericsAnswer } from './numerics';
 import { bytes, count, gib, parameters, percent, plural, stageList } from './format';
 

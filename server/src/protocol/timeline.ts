@@ -21,6 +21,8 @@ export interface TimelineView extends ViewFrame {
     readonly FB: number;
     readonly comm: number;
   };
+  /** Whether durations were typed in, computed for the plan's model and GPU (`basis` names both), or are units. */
+  readonly timing?: { readonly origin: 'stated' | 'model' | 'unit'; readonly basis?: string };
   readonly makespan: number;
   readonly idle: readonly number[];
   readonly peakActivations: readonly number[];

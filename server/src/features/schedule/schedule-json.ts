@@ -1,6 +1,10 @@
 import type { ClosedForm } from '../../engine/schedule/closed-form';
 import { bubbleShare } from '../../engine/schedule/bubble';
 import type { Timeline } from '../../engine/schedule/order';
+import type { Durations } from '../../engine/spec/training';
+import { explanationJson, type ExplanationJson } from './explain-json';
+import type { KnobEffect } from './knobs';
+import type { DurationOrigin, PlanTimes } from './planned';
 import { orderTokens } from './tokens';
 
 /** The `schedule` document of the command line: a stable interface, so fields are added and never changed. */
@@ -19,6 +23,23 @@ export interface ScheduleJson {
   /** Idle share of the makespan, mean over ranks. */
   readonly bubble: number;
   readonly formula?: { readonly text: string; readonly value: number; readonly exact: boolean };
+  /** Milliseconds, or any unit in which the durations are given. */
+  readonly unit?: 'ms' | 'unit';
+  /** Mean over stages, and where they come from: `model` for the cost model of `basis`. */
+  readonly durations?: Durations & { readonly origin: DurationOrigin; readonly basis?: string };
+  /** What idle time waits for, and which chain of passes decides the makespan. */
+  readonly explanation?: ExplanationJson;
+  /** What one change of one knob brings, fastest first; only for plans, and schedules that are quick to try. */
+  readonly knobs?: readonly KnobEffect[];
+  /** Said where a size was not given and something had to be taken for it. */
+  readonly assumed?: readonly string[];
+}
+
+/** What the document says beyond the bare schedule. */
+export interface ScheduleContext {
+  readonly times: PlanTimes;
+  readonly knobs?: readonly KnobEffect[];
+  readonly assumed?: readonly string[];
 }
 
 /** Sums of decimals carry errors of 1e-14; twelve digits keep every real one and print 66 as 66. */
@@ -26,8 +47,30 @@ function rounded(value: number): number {
   return Number.parseFloat(value.toPrecision(12));
 }
 
+function contextFields(timeline: Timeline, { times, knobs, assumed }: ScheduleContext): Partial<ScheduleJson> {
+  const { origin, basis, mean } = times;
+  const explanation = explanationJson(timeline, times.durations);
+  const { F, B, I, W, FB, comm } = mean;
+  return {
+    unit: origin === 'model' ? 'ms' : 'unit',
+    durations: {
+      F: rounded(F),
+      B: rounded(B),
+      I: rounded(I),
+      W: rounded(W),
+      FB: rounded(FB),
+      comm: rounded(comm),
+      origin,
+      ...(basis === undefined ? {} : { basis }),
+    },
+    ...(explanation === undefined ? {} : { explanation }),
+    ...(knobs === undefined ? {} : { knobs }),
+    ...(assumed === undefined || assumed.length === 0 ? {} : { assumed }),
+  };
+}
+
 /** The document of one simulated schedule. */
-export function scheduleJson(timeline: Timeline, formula?: ClosedForm): ScheduleJson {
+export function scheduleJson(timeline: Timeline, formula?: ClosedForm, context?: ScheduleContext): ScheduleJson {
   const { order } = timeline;
   return {
     kind: order.kind,
@@ -42,5 +85,6 @@ export function scheduleJson(timeline: Timeline, formula?: ClosedForm): Schedule
     ...(formula === undefined
       ? {}
       : { formula: { text: formula.text, value: rounded(formula.value), exact: formula.exact } }),
+    ...(context === undefined ? {} : contextFields(timeline, context)),
   };
 }

@@ -1,3 +1,4 @@
+import { bubbleShare } from '../../engine/schedule/bubble';
 import { SCHEDULE_KINDS } from '../../engine/schedule/build';
 import { closedForm } from '../../engine/schedule/closed-form';
 import { memoryCurve } from '../../engine/schedule/memory-curve';
@@ -6,8 +7,8 @@ import type { ScheduleKind } from '../../engine/spec/training';
 import { encodeColumn } from '../../protocol/columns';
 import type { TimelineAnswer, TimelineParams, TimelineView } from '../../protocol/timeline';
 import type { Analysis } from '../analysis';
-import { durationsOf, meanBubble, timelineOf, type PlannedTimeline } from '../estimates';
 import { linksTo } from '../fields';
+import { timelineOf, type PlannedTimeline } from '../schedule/planned';
 import { noView, viewFrame } from './frame';
 
 const LINKED = [
@@ -64,10 +65,9 @@ function memoryScale(
 }
 
 function view(analysis: Analysis, planned: PlannedTimeline, kind: ScheduleKind): TimelineView {
-  const { timeline, spec, durations } = planned;
+  const { timeline, spec, times } = planned;
   const curve = memoryCurve(timeline, { holdUntil: 'W' });
-  const form = closedForm({ ...spec, durations });
-  const stated = analysis.resolved !== undefined && durationsOf(analysis.resolved).stated;
+  const form = closedForm(spec);
   return {
     ...viewFrame(analysis, 'Pipeline'),
     kind,
@@ -77,12 +77,13 @@ function view(analysis: Analysis, planned: PlannedTimeline, kind: ScheduleKind):
     chunks: timeline.order.chunks,
     stages: timeline.order.stages,
     bidirectional: timeline.order.bidirectional,
-    unit: stated ? 'ms' : 'unit',
-    durations,
+    unit: times.origin === 'unit' ? 'unit' : 'ms',
+    durations: times.mean,
+    timing: { origin: times.origin, ...(times.basis === undefined ? {} : { basis: times.basis }) },
     makespan: timeline.makespan,
     idle: [...timeline.idle],
     peakActivations: [...timeline.peakActivations],
-    bubble: meanBubble(timeline),
+    bubble: bubbleShare(timeline),
     ...(form === undefined ? {} : { formula: form }),
     columns: columns(planned),
     memory: {
@@ -113,7 +114,7 @@ export function timelineView(analysis: Analysis, params: TimelineParams): Timeli
       reason: 'This file has no training pipeline: a schedule belongs to a training plan with pipeline parallelism.',
     };
   const asked = params.kind !== undefined && isKind(params.kind) ? params.kind : undefined;
-  const planned = timelineOf(resolved, asked);
+  const planned = timelineOf(resolved, asked === undefined ? {} : { kind: asked });
   if (planned === undefined) return noView(analysis, 'The batch is not known, so there are no microbatches to draw.');
   if (isRefusal(planned)) return { empty: true, uri: analysis.uri, reason: planned.message };
   return view(analysis, planned, asked ?? resolved.pipeline.kind);
