@@ -4,7 +4,7 @@ import type { Machine } from './rates';
 import { passSeconds, settingOf, stageTimes } from './stage-times';
 
 /** Layers that fit into `stages` stages when no stage may cost more than `limit`; undefined when they do not. */
-function fill(
+export function fillStages(
   costs: readonly number[],
   stages: number,
   first: number,
@@ -53,8 +53,8 @@ export function balancedStages(input: TrainingInput, machine: Machine): readonly
   let high = low + costs.reduce((sum, cost) => sum + cost, 0) + first;
   for (let step = 0; step < 40; step += 1) {
     const middle = (low + high) / 2;
-    if (fill(costs, stages, first, last, middle) === undefined) low = middle;
+    if (fillStages(costs, stages, first, last, middle) === undefined) low = middle;
     else high = middle;
   }
-  return fill(costs, stages, first, last, high) ?? [];
+  return fillStages(costs, stages, first, last, high) ?? [];
 }

@@ -47,7 +47,7 @@ export interface Setting {
   readonly cache: Map<string, LayerTimes>;
 }
 
-interface LayerTimes extends PassTimes {
+export interface LayerTimes extends PassTimes {
   readonly recompute: number;
   readonly forward: Exposed;
   readonly backward: Exposed;
@@ -135,7 +135,7 @@ function exposedOf(setting: Setting, kind: LayerKind, core: number, backward: bo
 }
 
 /** Times of one layer; layers of one kind and window are computed once. */
-function layerTimes(setting: Setting, layer: number): LayerTimes {
+export function layerTimes(setting: Setting, layer: number): LayerTimes {
   const { input, machine, work } = setting;
   const kind = setting.kinds[layer] ?? setting.kinds[0];
   if (kind === undefined)

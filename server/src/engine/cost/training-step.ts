@@ -116,12 +116,12 @@ function optimizerTime(setting: Setting, held: Held): number {
 }
 
 /** Schedules whose forwards run beside the communication of another microbatch's backward. */
-function overlapsExperts(kind: ScheduleKind): boolean {
+export function overlapsExperts(kind: ScheduleKind): boolean {
   return kind === 'dualpipe' || kind === 'dualpipev' || kind === '1f1b-ep-overlap';
 }
 
 /** An overlapped block against the longer of its compute and its exchange: 32.25 ms against 31.1 in DeepSeek's published trace. */
-const BLOCK_SHARE = 1.04;
+export const BLOCK_SHARE = 1.04;
 
 function durationsOf(setting: Setting, times: readonly StageTimes[]): StageDurations {
   const { input, topology } = setting;
