@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { bytesToText, isBinaryName } from '../../server/src/protocol/bytes';
 import type { ReadFileAnswer } from '../../server/src/protocol/requests';
 
 const MAX_BYTES = 1024 * 1024;
@@ -11,7 +12,7 @@ export async function readWorkspaceFile(uri: string): Promise<ReadFileAnswer> {
     const { type, size } = await vscode.workspace.fs.stat(file);
     if (type !== vscode.FileType.File || size > MAX_BYTES) return {};
     const bytes = await vscode.workspace.fs.readFile(file);
-    return { text: new TextDecoder().decode(bytes) };
+    return { text: isBinaryName(file.path) ? bytesToText(bytes) : new TextDecoder().decode(bytes) };
   } catch {
     // A file that is not there is an ordinary answer, not a fault.
     return {};

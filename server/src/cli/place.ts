@@ -19,6 +19,7 @@ import {
 import { readPlacementFile, type PlacementFile } from '../features/placement/loads';
 import { plannedPlacement, type PlacementSizes } from '../features/placement/planned';
 import { readTrtStatistics } from '../features/placement/trt-statistics';
+import { bytesToText, isBinaryName } from '../protocol/bytes';
 import { noView } from '../features/views/frame';
 import { placementFile } from '../features/views/placement';
 import { openFile, readBytes, readText } from './files';
@@ -50,13 +51,17 @@ interface Placed {
   readonly rows: ModelRows;
 }
 
-/** A statistics folder is named by its path; everything else is one JSON file. */
+/** A statistics folder is named by its path; everything else is one file. */
 function readLoads(cwd: string, file: string): PlacementFile {
   const full = path.resolve(cwd, file);
   const isFolder = statSync(full, { throwIfNoEntry: false })?.isDirectory() === true;
-  const answer = isFolder ? readStatistics(cwd, file, full) : readPlacementFile(readText(cwd, file, LOADS_BYTES));
+  const answer = isFolder ? readStatistics(cwd, file, full) : readPlacementFile(textOf(cwd, file));
   if (answer.kind === 'refused') throw new UsageError(`cannot use ${file} as loads: ${answer.reason}`);
   return answer;
+}
+
+function textOf(cwd: string, file: string): string {
+  return isBinaryName(file) ? bytesToText(readBytes(cwd, file, LOADS_BYTES)) : readText(cwd, file, LOADS_BYTES);
 }
 
 function readStatistics(cwd: string, file: string, full: string): PlacementFile {

@@ -120,7 +120,7 @@ describe('shardlens place', () => {
   });
 
   it.each([
-    ['text.json', 'hello', /is not JSON/],
+    ['text.json', 'hello', /neither JSON nor a table/],
     ['ragged.json', '[[1,2],[1]]', /layer 1 has 1 experts where layer 0 has 2/],
     ['negative.json', '[[1,-2]]', /negative or not a number/],
     ['dump.json', '{"records":[]}', /neither a logical_count nor a physical_to_logical_map/],

@@ -66,7 +66,49 @@ describe('readPlacementFile', () => {
     expect(file.kind === 'refused' ? file.reason : file.kind).toContain(words);
   });
 
+  it.each([
+    [
+      'a table of slots',
+      'layer,slot,expert\n3,0,1\n3,1,0\n4,0,0\n4,1,1\n',
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      3,
+    ],
+    [
+      'TensorRT-LLM',
+      'num_slots: 2\ninitial_global_assignments:\n  3: [1, 0]\n  4: [0, 1]\n',
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      3,
+    ],
+    ['ranks of vLLM', '{"expert_to_ep_rank": [1, 0, 1, 0]}', [[1, 3, 0, 2]], undefined],
+    [
+      'vLLM Ascend',
+      '{"moe_layer_count": 1, "layer_list": [{"layer_id": 0, "device_count": 2, "device_list": [{"device_expert": [2, 0]}, {"device_expert": [1, 2]}]}]}',
+      [[2, 0, 1, 2]],
+      0,
+    ],
+    ['offline map', '{"version": 2, "model_maps": {"A": {"physical_to_logical_map": [[0, 1]]}}}', [[0, 1]], undefined],
+  ])('reads the map of %s', (_name, text, rows, firstLayer) => {
+    const file = readPlacementFile(text);
+    if (file.kind !== 'map') throw new Error(file.kind);
+    expect(file.physicalToLogical.map((row) => [...row])).toEqual(rows);
+    expect(file.firstLayer).toBe(firstLayer);
+  });
+
+  it('reads a table of loads', () => {
+    const file = readPlacementFile('expert;layer;tokens\n0;3;10\n1;3;30\n');
+    expect(file).toMatchObject({ kind: 'loads', loads: [Float64Array.of(10, 30)], firstLayer: 3 });
+  });
+
   it('refuses what is no JSON', () => {
-    expect(readPlacementFile('{')).toEqual({ kind: 'refused', reason: 'the file is not JSON' });
+    expect(readPlacementFile('{')).toEqual({
+      kind: 'refused',
+      reason: 'the file is neither JSON nor a table nor a placement of TensorRT-LLM',
+    });
   });
 });

@@ -1,4 +1,10 @@
+import { mapsOf, recognisePlacement, type PlacedRow } from '../../dialects/placement/recognise';
 import type { Loads } from '../../engine/placement/placement';
+import { textToBytes } from '../../protocol/bytes';
+import { parseConfig } from '../../syntax/parse';
+import type { ConfigNode, ConfigTree } from '../../syntax/tree';
+import { readRecording } from './recorder';
+import { readSafetensors } from './trt-statistics';
 
 /** What a placement file turned out to hold. */
 export type PlacementFile =
@@ -10,7 +16,12 @@ export type PlacementFile =
       readonly steps?: readonly Loads[];
       readonly firstLayer?: number;
     }
-  | { readonly kind: 'map'; readonly physicalToLogical: readonly Int32Array[] }
+  | {
+      readonly kind: 'map';
+      readonly physicalToLogical: readonly Int32Array[];
+      readonly firstLayer?: number;
+      readonly gpus?: number;
+    }
   | { readonly kind: 'refused'; readonly reason: string };
 
 type Rows = readonly (readonly number[])[];
@@ -69,24 +80,88 @@ function stepsOf(steps: readonly Rows[]): PlacementFile {
   return sum.kind === 'loads' ? { ...sum, steps: apart } : sum;
 }
 
-/**
- * Loads or a placement from JSON: plain rows, SGLang's `logical_count` ([layers][experts], or with leading steps), or its `physical_to_logical_map`.
- * Source of the shapes: sgl-project/sglang, srt/eplb/expert_location.py, compute_initial_expert_location_metadata.
- */
-export function readPlacementFile(text: string): PlacementFile {
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch {
-    return refused('the file is not JSON');
+function numbersOf(node: ConfigNode): number[] {
+  return node.kind === 'list'
+    ? node.items.map((item) => (item.kind === 'scalar' && typeof item.value === 'number' ? item.value : Number.NaN))
+    : [];
+}
+
+/** Rows keyed by layer must be of consecutive layers, or at an even stride where only some layers have experts. */
+function keyedRows(rows: readonly PlacedRow[]): { readonly firstLayer: number; readonly rows: Rows } {
+  const sorted = [...rows].sort((a, b) => a.layer - b.layer);
+  return {
+    firstLayer: sorted[0]?.layer ?? 0,
+    rows: sorted.map(({ node, devices }) => (devices ?? [node]).flatMap(numbersOf)),
+  };
+}
+
+/** One rank an expert, as slots in the order of the ranks. */
+function fromRanks(ranks: readonly number[]): PlacementFile {
+  if (ranks.some((rank) => !Number.isInteger(rank) || rank < 0)) return refused('an expert has no rank');
+  const order = ranks.map((rank, expert) => ({ rank, expert })).sort((a, b) => a.rank - b.rank || a.expert - b.expert);
+  const gpus = ranks.reduce((most, rank) => Math.max(most, rank), -1) + 1;
+  const file = mapOf([order.map(({ expert }) => expert)]);
+  return file.kind === 'map' ? { ...file, gpus } : file;
+}
+
+/** The other formats, by their tree: TensorRT-LLM, vLLM, vLLM Ascend and tables. */
+function fromTree(tree: ConfigTree): PlacementFile | undefined {
+  const found = recognisePlacement(tree);
+  if (found === undefined) return undefined;
+  if (found.format === 'vllm-ranks') return fromRanks(numbersOf(found.main.value));
+  const [first = []] = mapsOf(found);
+  if (first.length === 0) return refused('the file gives no layer a placement');
+  const { firstLayer, rows } = keyedRows(first);
+  if (found.format === 'csv-loads') {
+    const loads = loadsOf(rows);
+    return loads.kind === 'loads' ? { ...loads, firstLayer } : loads;
   }
+  const file = mapOf(rows);
+  const gpus = found.format === 'vllm-ascend-map' ? first[0]?.devices?.length : undefined;
+  return file.kind === 'map'
+    ? {
+        ...file,
+        ...(found.format === 'vllm-offline-map' ? {} : { firstLayer }),
+        ...(gpus === undefined ? {} : { gpus }),
+      }
+    : file;
+}
+
+/** Loads or a placement from JSON: plain rows, SGLang's `logical_count` ([layers][experts], or with leading steps), or its `physical_to_logical_map`. */
+function fromJson(data: unknown): PlacementFile | undefined {
   if (isRows(data)) return loadsOf(data);
-  if (typeof data !== 'object' || data === null)
-    return refused('the file holds neither rows of loads nor an SGLang placement');
+  if (typeof data !== 'object' || data === null) return undefined;
   const { physical_to_logical_map: map, logical_count: count } = data as Readonly<Record<string, unknown>>;
   // SGLang looks for the map first.
   if (isRows(map)) return mapOf(map);
   if (isRows(count)) return loadsOf(count);
   if (Array.isArray(count) && count.length > 0 && count.every(isRows)) return stepsOf(count);
-  return refused('the file has neither a logical_count nor a physical_to_logical_map with rows of numbers');
+  return undefined;
+}
+
+function parsed(text: string): { readonly data: unknown } | undefined {
+  try {
+    return { data: JSON.parse(text) as unknown };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Loads or a placement in any of the frameworks' formats; a sentence where the file is none. Binary files come as a text of their bytes.
+ * Source of the shapes: sgl-project/sglang, srt/eplb/expert_location.py, compute_initial_expert_location_metadata; the other formats in
+ * the dialect of placement files.
+ */
+export function readPlacementFile(text: string): PlacementFile {
+  if (text.startsWith('PK') || text.charCodeAt(0) === 0x80) return readRecording(textToBytes(text));
+  if (text.charCodeAt(8) === 0x7b && text.charCodeAt(7) === 0) return readSafetensors(textToBytes(text));
+  const json = parsed(text);
+  const found = json === undefined ? undefined : fromJson(json.data);
+  if (found !== undefined) return found;
+  const other = fromTree(parseConfig(text, json === undefined ? 'yaml' : 'json'));
+  if (other !== undefined) return other;
+  if (json === undefined) return refused('the file is neither JSON nor a table nor a placement of TensorRT-LLM');
+  return typeof json.data === 'object' && json.data !== null
+    ? refused('the file has neither a logical_count nor a physical_to_logical_map with rows of numbers')
+    : refused('the file holds neither rows of loads nor an SGLang placement');
 }

@@ -75,6 +75,15 @@ export function readTrtStatistics(metaInfo: string, ranks: readonly Uint8Array[]
   } catch {
     return refused('meta_info.json is not JSON');
   }
+  return sumRanks(experts, ranks);
+}
+
+/** One safetensors file of counts on its own: the number of experts is what its first count holds. */
+export function readSafetensors(bytes: Uint8Array): PlacementFile {
+  return sumRanks(countsOf(bytes)?.[0]?.values.length ?? 1, [bytes]);
+}
+
+function sumRanks(experts: unknown, ranks: readonly Uint8Array[]): PlacementFile {
   if (typeof experts !== 'number' || !Number.isSafeInteger(experts) || experts <= 0 || experts > 65_536)
     return refused('meta_info.json has no usable num_experts');
   if (ranks.length === 0) return refused('the folder has no rank*.safetensors');
