@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Analysis, AnalysisSettings, FileLookup } from '../features/analysis';
 import { analyze } from '../features/analyze';
-import { isBinaryName } from '../protocol/bytes';
+import { isTensorFile } from '../features/placement/loads';
 import { UsageError } from './usage';
 
 const COMPANION_BYTES = 1024 * 1024;
@@ -57,7 +57,7 @@ export function companionLookup(cwd: string, file: string): FileLookup {
       const real = realpathSync(fileURLToPath(uri));
       const stats = statSync(real);
       const allowed = stats.isFile() && stats.size <= COMPANION_BYTES && folders.some((folder) => within(folder, real));
-      return allowed ? readFileSync(real, isBinaryName(real) ? 'latin1' : 'utf8') : null;
+      return allowed ? readFileSync(real, isTensorFile(real) ? 'latin1' : 'utf8') : null;
     } catch {
       return null;
     }

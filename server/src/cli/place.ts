@@ -16,10 +16,9 @@ import {
   vllmPlacement,
   type ModelRows,
 } from '../features/placement/export';
-import { readPlacementFile, type PlacementFile } from '../features/placement/loads';
+import { isTensorFile, readPlacementFile, type PlacementFile } from '../features/placement/loads';
 import { plannedPlacement, type PlacementSizes } from '../features/placement/planned';
 import { readTrtStatistics } from '../features/placement/trt-statistics';
-import { bytesToText, isBinaryName } from '../protocol/bytes';
 import { noView } from '../features/views/frame';
 import { placementFile } from '../features/views/placement';
 import { openFile, readBytes, readText } from './files';
@@ -61,7 +60,7 @@ function readLoads(cwd: string, file: string): PlacementFile {
 }
 
 function textOf(cwd: string, file: string): string {
-  return isBinaryName(file) ? bytesToText(readBytes(cwd, file, LOADS_BYTES)) : readText(cwd, file, LOADS_BYTES);
+  return isTensorFile(file) ? readBytes(cwd, file, LOADS_BYTES).toString('latin1') : readText(cwd, file, LOADS_BYTES);
 }
 
 function readStatistics(cwd: string, file: string, full: string): PlacementFile {

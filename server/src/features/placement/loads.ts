@@ -1,6 +1,6 @@
 import { mapsOf, recognisePlacement, type PlacedRow } from '../../dialects/placement/recognise';
 import type { Loads } from '../../engine/placement/placement';
-import { textToBytes } from '../../protocol/bytes';
+import { isBinaryName, textToBytes } from '../../protocol/bytes';
 import { parseConfig } from '../../syntax/parse';
 import type { ConfigNode, ConfigTree } from '../../syntax/tree';
 import { readRecording } from './recorder';
@@ -23,6 +23,11 @@ export type PlacementFile =
       readonly gpus?: number;
     }
   | { readonly kind: 'refused'; readonly reason: string };
+
+/** True for files of tensors, whose text is their bytes as characters 0 to 255. */
+export function isTensorFile(path: string): boolean {
+  return isBinaryName(path);
+}
 
 type Rows = readonly (readonly number[])[];
 
