@@ -34,7 +34,7 @@ function meshOf(source: Source): Plan['layout'] {
         ? sequence
         : (size('cp_size') ?? megatron(source, 'context_parallel_size')),
     expert: megatron(source, 'expert_model_parallel_size'),
-    dataShard: size('dp_shard_size'),
+    dataShard: shardOf(source),
     dataReplicate: size('dp_replicate_size'),
     worldSize: worldOf(source),
     sequenceParallel: taken(
@@ -43,6 +43,17 @@ function meshOf(source: Source): Plan['layout'] {
       source.flag('megatron_lm_config.megatron_lm_sequence_parallelism'),
     ),
   });
+}
+
+/** One copy of the states is shared out over the ranks of `dp_shard` and of context parallelism together. */
+function shardOf(source: Source): Sourced<number> | undefined {
+  const key = (name: string): string => `parallelism_config.parallelism_config_${name}_size`;
+  const shard = source.integer(key('dp_shard'));
+  if (shard === undefined || shard < 1) return undefined;
+  const context = source.integer(key('cp')) ?? 1;
+  return context > 1
+    ? follows(source, key('dp_shard'), shard * context, 'shard × context ranks hold one copy')
+    : taken(source, key('dp_shard'), shard);
 }
 
 function megatron(source: Source, name: string): Sourced<number> | undefined {

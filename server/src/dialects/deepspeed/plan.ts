@@ -65,8 +65,10 @@ function precisionOf(source: Source, prefix: string): Plan['precision'] {
   const accumulation = path(prefix, 'data_types.grad_accum_dtype');
   const stated = taken(source, accumulation, dtypeOf(source.text(accumulation) ?? ''));
   if (name === undefined) {
+    // Neither is on: one is off, and the other is off or left out. A value that is yet to be filled says nothing.
+    const off = [bf16, fp16].map((key) => source.flag(key) === false || source.entry(key) === undefined);
     const plain =
-      source.flag(bf16) === false || source.flag(fp16) === false
+      off.every(Boolean) && [bf16, fp16].some((key) => source.flag(key) === false)
         ? byDefault<DType>('F32', 'neither fp16 nor bf16 is enabled')
         : undefined;
     return present<Plan['precision']>({ weights: plain, compute: plain, gradients: stated ?? plain });

@@ -41,8 +41,9 @@ export function withAuto(source: Source, keys: TrainerKeys): Source {
     // A precision that the trainer does not ask for is filled with false.
     flag: (name) => {
       const key = own(name);
-      if (key !== undefined && name.endsWith('.enabled') && source.entry(key) === undefined) return false;
-      return values.flag(name);
+      if (key === undefined || !name.endsWith('.enabled'))
+        return key === undefined ? source.flag(name) : values.flag(name);
+      return source.entry(key) === undefined && source.flag(key) === undefined ? false : source.flag(key);
     },
   };
 }

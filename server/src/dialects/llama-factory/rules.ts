@@ -1,5 +1,5 @@
-import type { Severity, SourceReference } from '../../plan/finding';
 import { coverageOf, isOn, type Condition, type Coverage } from '../common/conditions';
+import { rowConditions, type Row } from '../common/rows';
 import { DEEPSPEED } from '../deepspeed/companion';
 import { zeroStage } from '../deepspeed/plan';
 import type { Source } from '../deepspeed/source';
@@ -47,18 +47,8 @@ export function byMegatron(s: Source): boolean {
   return llamaFactorySchema['x-megatron'].some((key) => given(s, key));
 }
 
-type Row = readonly [
-  rule: string,
-  covers: string,
-  source: SourceReference,
-  keys: readonly string[],
-  when: (s: Source) => boolean,
-  message: string,
-  severity?: Severity,
-];
-
 /** One line a check: what decides it, when it holds, and what to say. */
-const ROWS: readonly Row[] = [
+const ROWS: readonly Row<Source>[] = [
   [
     'generate-with-zero-3',
     'LF-002',
@@ -295,14 +285,7 @@ const ROWS: readonly Row[] = [
 
 /** What LLaMA-Factory refuses or changes. */
 export const llamaFactoryConditions: readonly Condition<Source>[] = [
-  ...ROWS.map(([rule, covers, source, keys, when, message, severity]): Condition<Source> => ({
-    rule,
-    severity: severity ?? 'error',
-    covers: covers === '' ? [] : [covers],
-    keys,
-    source,
-    says: (s) => (when(s) ? message : undefined),
-  })),
+  ...rowConditions(ROWS),
   ...agreementConditions(HF_TRAINER),
 ];
 

@@ -67,7 +67,8 @@ export function adapterDetails(
     words === undefined ||
     words.length === 0 ||
     words.some((word) => /^(all|all-linear)$/.test(word) || /[*\\^$()|]/.test(word));
-  return { lora: { rank, ...(all ? {} : { targets: words }) } };
+  // A dotted name ends in the module's own.
+  return { lora: { rank, ...(all ? {} : { targets: words.map((word) => word.split('.').at(-1) ?? word) }) } };
 }
 
 function batchOf(source: Source, names: TrainerNames): Plan['batch'] {
