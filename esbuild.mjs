@@ -59,7 +59,31 @@ const formatsApart = (load) => ({
     });
   },
 });
+
+/** Parsers that both the program and its file formats need: the program brings them, the formats find them there. */
+const SHARED = /^(?:yaml|jsonc-parser|toml-eslint-parser)$/;
+const KEPT = 'globalThis.shardlensParsers';
+
+/** `contents` gives the module that stands in for a shared package. */
+const sharedPackages = (contents) => ({
+  name: 'shared-packages',
+  setup(plugin) {
+    plugin.onResolve({ filter: SHARED }, ({ path: specifier, namespace }) =>
+      namespace === 'shared' ? undefined : { path: specifier, namespace: 'shared' },
+    );
+    plugin.onLoad({ filter: SHARED, namespace: 'shared' }, ({ path: name }) => ({
+      contents: contents(name),
+      resolveDir: process.cwd(),
+    }));
+  },
+});
+const bringsParsers = sharedPackages(
+  (name) => `import * as all from '${name}';\n(${KEPT} ??= {})['${name}'] = all;\nexport * from '${name}';`,
+);
+const findsParsers = sharedPackages((name) => `module.exports = ${KEPT}['${name}'];`);
+
 const formatsEntry = {
+  plugins: [packSchemas, findsParsers],
   stdin: { contents: FORMATS.map((file) => `export * from './${file}';`).join('\n'), resolveDir: process.cwd() },
 };
 
@@ -98,14 +122,14 @@ const bundles = [
   { ...node, ...formatsEntry, outfile: 'dist/dialects.js' },
   {
     ...node,
-    plugins: [...common.plugins, formatsApart("require('./dialects.js')")],
+    plugins: [...common.plugins, bringsParsers, formatsApart("require('./dialects.js')")],
     entryPoints: { server: 'server/src/lsp/main-node.ts' },
     external: ['./dialects.js'],
     outdir: 'dist',
   },
   {
     ...node,
-    plugins: [...common.plugins, formatsApart("require('./dialects.js')")],
+    plugins: [...common.plugins, bringsParsers, formatsApart("require('./dialects.js')")],
     entryPoints: { cli: 'server/src/cli/main.ts' },
     outdir: 'dist',
     banner: { js: '#!/usr/bin/env node' },
@@ -123,6 +147,7 @@ const bundles = [
     ...browser,
     plugins: [
       ...common.plugins,
+      bringsParsers,
       formatsApart(
         'globalThis.shardlensDialects ?? (importScripts(globalThis.shardlensDialectsUrl), globalThis.shardlensDialects)',
       ),
