@@ -11,7 +11,8 @@ import { targetsFor, translate } from '../features/translate/translate';
 import { memoryView } from '../features/views/memory';
 import { placementView } from '../features/views/placement';
 import { planView } from '../features/views/plan';
-import { timelineView } from '../features/views/timeline';
+import { sweepView } from '../features/views/sweep';
+import { timelineView, traceFile } from '../features/views/timeline';
 import type { NoView, ViewParams } from '../protocol/common';
 import type { MemoryAnswer } from '../protocol/memory';
 import type { PlacementAnswer, PlacementParams } from '../protocol/placement';
@@ -22,8 +23,9 @@ import {
   type TranslateAnswer,
   type TranslateParams,
 } from '../protocol/requests';
-import type { TimelineAnswer, TimelineParams } from '../protocol/timeline';
+import type { SweepAnswer, TimelineAnswer, TimelineParams, TraceFileAnswer } from '../protocol/timeline';
 import { syntaxFault } from './documents';
+import { slowAnswer } from './slow-answer';
 import type { ServerState } from './state';
 
 /** Runs one feature; its failure costs this answer only and is logged once with the document. */
@@ -46,6 +48,11 @@ function answer<T>(
     return otherwise;
   }
 }
+
+const SCHEDULE = {
+  sweep: new RequestType<ViewParams, SweepAnswer, void>(REQUEST.scheduleSweep),
+  trace: new RequestType<TimelineParams, TraceFileAnswer, void>(REQUEST.scheduleTrace),
+} as const;
 
 function registerLanguage(state: ServerState): void {
   const { connection, files } = state;
@@ -124,12 +131,29 @@ function translation(analysis: Analysis, target: string | undefined): TranslateA
   return { targets, ...(result === undefined ? {} : { result }) };
 }
 
+/** The schedule's own requests besides its picture. */
+function registerSchedule(state: ServerState): void {
+  const { connection } = state;
+  connection.onRequest(SCHEDULE.trace, (params) =>
+    answer(state, 'trace', params.uri, { reason: 'The document is not open.' }, (analysis) =>
+      traceFile(analysis, params),
+    ),
+  );
+  connection.onRequest(SCHEDULE.sweep, ({ uri }, token) =>
+    slowAnswer(token, () => {
+      const document = state.documents.get(uri);
+      return document === undefined ? undefined : sweepView(state.store.analysisOf(document));
+    }).then((found) => found ?? { empty: true, uri, reason: 'The document is not open.' }),
+  );
+}
+
 function registerViews(state: ServerState): void {
   const { connection, files } = state;
   connection.onRequest(VIEWS.memory, ({ uri }) => picture(state, 'memory', uri, memoryView));
   connection.onRequest(VIEWS.schedule, (params) =>
     picture(state, 'schedule', params.uri, (analysis) => timelineView(analysis, params)),
   );
+  registerSchedule(state);
   connection.onRequest(VIEWS.placement, (params) =>
     picture(state, 'placement', params.uri, (analysis) => placementView(analysis, params, files.lookup)),
   );

@@ -1,12 +1,25 @@
 import type { NoView, SourceLink, ViewParams } from './common';
 import type { MemoryAnswer } from './memory';
 import type { PlacementAnswer, PlacementParams } from './placement';
-import type { TimelineAnswer, TimelineParams } from './timeline';
+import type {
+  MeasuredAnswer,
+  MeasuredParams,
+  SweepAnswer,
+  TimelineAnswer,
+  TimelineParams,
+  TraceFileAnswer,
+} from './timeline';
 
 /** Custom requests, client -> server. */
 export const REQUEST = {
   memory: 'shardlens/memory',
   schedule: 'shardlens/schedule',
+  /** Many schedules tried on one plan: the table, the Pareto chart and what each knob brings. Takes seconds; cancel it. */
+  scheduleSweep: 'shardlens/scheduleSweep',
+  /** The schedule as a Chrome trace. */
+  scheduleTrace: 'shardlens/scheduleTrace',
+  /** A measured run, read for the plan's timeline. */
+  scheduleMeasured: 'shardlens/scheduleMeasured',
   placement: 'shardlens/placement',
   /** What the file was taken for and where model and cluster come from: the status item. */
   plan: 'shardlens/plan',
@@ -85,6 +98,9 @@ export interface TranslateAnswer {
 export interface RequestTypes {
   readonly memory: { readonly params: ViewParams; readonly answer: MemoryAnswer };
   readonly schedule: { readonly params: TimelineParams; readonly answer: TimelineAnswer };
+  readonly scheduleSweep: { readonly params: ViewParams; readonly answer: SweepAnswer };
+  readonly scheduleTrace: { readonly params: TimelineParams; readonly answer: TraceFileAnswer };
+  readonly scheduleMeasured: { readonly params: MeasuredParams; readonly answer: MeasuredAnswer };
   readonly placement: { readonly params: PlacementParams; readonly answer: PlacementAnswer };
   readonly plan: { readonly params: ViewParams; readonly answer: PlanView | NoView };
   readonly effective: { readonly params: ViewParams; readonly answer: EffectiveView | NoView };

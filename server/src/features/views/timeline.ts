@@ -2,14 +2,20 @@ import { bubbleShare } from '../../engine/schedule/bubble';
 import { SCHEDULE_KINDS } from '../../engine/schedule/build';
 import { closedForm } from '../../engine/schedule/closed-form';
 import { memoryCurve } from '../../engine/schedule/memory-curve';
+import type { Timeline } from '../../engine/schedule/order';
 import { isRefusal } from '../../engine/schedule/refusal';
 import type { ScheduleKind } from '../../engine/spec/training';
 import { encodeColumn } from '../../protocol/columns';
-import type { TimelineAnswer, TimelineParams, TimelineView } from '../../protocol/timeline';
+import type { NoView } from '../../protocol/common';
+import type { TimelineAnswer, TimelineParams, TimelineView, TraceFileAnswer } from '../../protocol/timeline';
 import type { Analysis } from '../analysis';
+import { estimateMemory } from '../estimates';
 import { linksTo } from '../fields';
+import { chromeTrace } from '../schedule/chrome-trace';
 import { timelineOf, type PlannedTimeline } from '../schedule/planned';
+import { planUnder, type ScheduleAsk } from '../schedule/variant';
 import { noView, viewFrame } from './frame';
+import { explanationView } from './timeline-explain';
 
 const LINKED = [
   'pipeline.kind',
@@ -41,10 +47,12 @@ function columns({ timeline }: PlannedTimeline): TimelineView['columns'] {
 /** Bytes behind the activation curve, from the memory estimate of the rank class that holds each pipeline rank. */
 function memoryScale(
   analysis: Analysis,
-  ranks: number,
-  peaks: Float64Array,
+  ask: ScheduleAsk,
+  { order: { ranks }, peakActivations: peaks }: Timeline,
 ): Pick<TimelineView['memory'], 'bytesPerUnit' | 'staticBytes' | 'capacityBytes'> {
-  const { memory, resolved } = analysis;
+  const own = analysis.resolved;
+  const resolved = own === undefined ? undefined : planUnder(own, ask);
+  const memory = resolved === own || resolved === undefined ? analysis.memory : estimateMemory(resolved);
   const worldSize = resolved?.layout?.worldSize ?? 0;
   if (memory === undefined || worldSize === 0) return {};
   const byPipelineRank = Array.from(
@@ -64,10 +72,12 @@ function memoryScale(
   };
 }
 
-function view(analysis: Analysis, planned: PlannedTimeline, kind: ScheduleKind): TimelineView {
+function view(analysis: Analysis, planned: PlannedTimeline, params: TimelineParams): TimelineView {
   const { timeline, spec, times } = planned;
   const curve = memoryCurve(timeline, { holdUntil: 'W' });
   const form = closedForm(spec);
+  const explanation = explanationView(timeline, times.durations);
+  const { kind } = spec;
   return {
     ...viewFrame(analysis, 'Pipeline'),
     kind,
@@ -86,14 +96,12 @@ function view(analysis: Analysis, planned: PlannedTimeline, kind: ScheduleKind):
     bubble: bubbleShare(timeline),
     ...(form === undefined ? {} : { formula: form }),
     columns: columns(planned),
+    ...(explanation === undefined ? {} : { explanation }),
     memory: {
       start: encodeColumn(curve.start),
       time: encodeColumn(curve.time),
       value: encodeColumn(curve.value),
-      // The panel's curve scales to bytes only for the schedule that the estimate was made for.
-      ...(kind === analysis.resolved?.pipeline.kind
-        ? memoryScale(analysis, timeline.order.ranks, timeline.peakActivations)
-        : {}),
+      ...memoryScale(analysis, askOf(params), timeline),
     },
     links: linksTo(analysis, LINKED),
   };
@@ -103,8 +111,34 @@ function isKind(kind: string): kind is ScheduleKind {
   return (SCHEDULE_KINDS as readonly string[]).includes(kind);
 }
 
-/** The timeline of the file's schedule, or of another kind the panel asks for; a refusal comes back as its sentence. */
+/** Largest count a panel may ask for; the schedule's own limits are the builder's to judge. */
+const LARGEST_ASK = 1 << 20;
+
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= LARGEST_ASK
+    ? value
+    : undefined;
+}
+
+/** What a panel asks for in place of the file's own schedule; anything that is no kind and no count is left out. */
+export function askOf({ kind, microbatches, chunks, groupSize }: TimelineParams): ScheduleAsk {
+  const asked = {
+    kind: kind !== undefined && isKind(kind) ? kind : undefined,
+    microbatches: count(microbatches),
+    chunks: count(chunks),
+    groupSize: count(groupSize),
+  };
+  return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)) as ScheduleAsk;
+}
+
+/** The timeline of the file's schedule, or of another one the panel asks for; a refusal comes back as its sentence. */
 export function timelineView(analysis: Analysis, params: TimelineParams): TimelineAnswer {
+  const planned = plannedOf(analysis, params);
+  return 'timeline' in planned ? view(analysis, planned, params) : planned;
+}
+
+/** The simulated schedule that a panel asks for, or the sentence that says why there is none. */
+export function plannedOf(analysis: Analysis, params: TimelineParams): PlannedTimeline | NoView {
   const { resolved } = analysis;
   if (resolved === undefined) return noView(analysis, '');
   if (resolved.plan.task !== 'training')
@@ -113,9 +147,21 @@ export function timelineView(analysis: Analysis, params: TimelineParams): Timeli
       uri: analysis.uri,
       reason: 'This file has no training pipeline: a schedule belongs to a training plan with pipeline parallelism.',
     };
-  const asked = params.kind !== undefined && isKind(params.kind) ? params.kind : undefined;
-  const planned = timelineOf(resolved, asked === undefined ? {} : { kind: asked });
+  const planned = timelineOf(resolved, askOf(params), params.sameWork === true);
   if (planned === undefined) return noView(analysis, 'The batch is not known, so there are no microbatches to draw.');
   if (isRefusal(planned)) return { empty: true, uri: analysis.uri, reason: planned.message };
-  return view(analysis, planned, asked ?? resolved.pipeline.kind);
+  return planned;
 }
+
+/** The schedule as a Chrome trace for Perfetto. */
+export function traceFile(analysis: Analysis, params: TimelineParams): TraceFileAnswer {
+  const planned = plannedOf(analysis, params);
+  if (!('timeline' in planned)) return { reason: planned.reason };
+  if (planned.timeline.order.op.length > MOST_TRACED)
+    return { reason: `A trace of more than ${MOST_TRACED} passes is too large for its viewers.` };
+  const bytes = memoryScale(analysis, askOf(params), planned.timeline).bytesPerUnit;
+  const trace = chromeTrace(planned.timeline, bytes === undefined ? {} : { bytesPerActivation: bytes });
+  return { text: JSON.stringify(trace) };
+}
+
+const MOST_TRACED = 400_000;
