@@ -38,7 +38,7 @@ describe('detection', () => {
         'stage: sft\nfinetuning_type: full\ntensor_model_parallel_size: 2\npipeline_model_parallel_size: 2\n',
         'a.yaml',
       ),
-    ).toBeUndefined();
+    ).not.toBe('megatron');
     expect(dialectOf('MODEL_ARGS: none\n', 'a.yaml')).toBeUndefined();
   });
 });
@@ -262,18 +262,29 @@ describe('findings', () => {
   });
   it('stop at flags that Megatron keeps to refuse', () => {
     expect(said('--model-parallel-size: 2')).toEqual(['error removed-key']);
-    expect(said('--moe-enable-deepep: true')).toEqual(['hint deprecated-key']);
+    expect(said('--moe-enable-deepep: true\n--moe-token-dispatcher-type: flex')).toEqual(['hint deprecated-key']);
   });
   it('judge values as the argument parser does', () => {
     expect(said('--num-layers: twelve')).toEqual(['error wrong-type']);
     expect(said('--num-layers: "12"')).toEqual([]);
     expect(said('--num-layers: ${N}')).toEqual([]);
     expect(said('--fp8-format: e4m')).toEqual(['error wrong-value']);
-    expect(said('--fp8-recipe: fancy')).toEqual(['warning wrong-value']);
+    expect(said('--fp8-format: hybrid\n--fp8-recipe: fancy')).toEqual(['warning wrong-value']);
     expect(said('--swiglu: "true"')).toEqual([]);
     expect(said('--finetune: false')).toEqual([]);
-    expect(said('--hierarchical-context-parallel-sizes: 2 2')).toEqual([]);
+    expect(said('--context-parallel-size: 4\n--hierarchical-context-parallel-sizes: 2 2')).toEqual([]);
     expect(said('--hierarchical-context-parallel-sizes: 2 x')).toEqual(['error wrong-type']);
+  });
+  it('say so where a number is no number at all', () => {
+    expect(said('--num-layers: true')).toEqual(['error wrong-type']);
+    expect(said('--num-layers: []')).toEqual(['error wrong-type']);
+    expect(said('--num-layers:')).toEqual(['error null-value']);
+    expect(said('--num-layers: {}')).toEqual(['error wrong-type']);
+    expect(said('--num-layers: false')).toEqual([]);
+    expect(said('--transformer-impl: true')).toEqual(['error wrong-type']);
+    expect(said('--auto-detect-ckpt-format:')).toEqual([]);
+    const flat = 'tensor_model_parallel_size: true\npipeline_model_parallel_size: 2\nnum_layers: [2]\nhidden_size:\n';
+    expect(told(readAs('megatron', flat).findings)).toEqual(['warning wrong-type', 'warning wrong-type']);
   });
   it('name forms that exclude one another, at the first and related to the others', () => {
     const text = args(

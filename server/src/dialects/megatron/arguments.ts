@@ -49,6 +49,15 @@ const byDestination: ReadonlyMap<string, FlagMatch> = new Map(
   [...byFlag.values()].reverse().map((match) => [destinationOf(match), match]),
 );
 
+/** What argparse stores where a flag is left out: its default, `true` for switches that only a `--no-…` flag turns off. */
+export function defaultOf(destination: string): string | number | boolean | undefined {
+  const schema = byDestination.get(destination)?.schema;
+  if (schema?.['x-off'] === true) return true;
+  const value = schema?.default;
+  if (typeof value === 'string' || typeof value === 'number') return value;
+  return schema?.type === 'boolean' ? value === true : undefined;
+}
+
 /** Field names of TransformerConfig and of the YAML configs for arguments that argparse stores under another name. */
 const FIELD_NAMES: Readonly<Record<string, string>> = {
   num_moe_experts: 'num_experts',

@@ -68,6 +68,16 @@ const EXCLUSIONS: readonly Exclusion[] = [
     under: (args) => args.flag('skip_train') !== true,
   },
   {
+    among: ['train_iters', 'lr_warmup_samples'],
+    says: 'training in steps warms up in steps',
+    under: (args) => args.flag('skip_train') !== true,
+  },
+  {
+    among: ['train_samples', 'lr_warmup_iters'],
+    says: 'training in samples warms up in samples',
+    under: (args) => args.flag('skip_train') !== true,
+  },
+  {
     among: ['lr_warmup_fraction', 'lr_warmup_iters'],
     says: 'warm-up is a share or a count',
     under: (args) => isSet(args, 'train_iters'),
@@ -78,7 +88,10 @@ const EXCLUSIONS: readonly Exclusion[] = [
     under: (args) => isSet(args, 'train_samples'),
   },
   { among: ['multi_latent_attention', 'group_query_attention'], says: 'latent attention has no key/value groups' },
-  { among: ['mock_data', 'data_path', 'train_data_path'], says: 'there is one source of data' },
+  ...['train_data_path', 'valid_data_path', 'test_data_path'].map((split) => ({
+    among: ['mock_data', 'data_path', split],
+    says: 'there is one source of data',
+  })),
 ];
 
 /** Set to something: a switch that is on, a number other than zero, any other value. Interpolations count as not known to be set. */

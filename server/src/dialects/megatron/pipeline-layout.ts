@@ -72,3 +72,13 @@ export function layoutFault(layout: PipelineLayout | LayoutRefusal, pipeline: nu
     return 'multi-token-prediction layers m must stand in the last chunk of their rank';
   return undefined;
 }
+
+/** Decoder and multi-token-prediction layers that a layout places; undefined where it cannot be read. */
+export function layerCounts(text: string | undefined): { readonly layers: number; readonly mtp: number } | undefined {
+  if (text === undefined) return undefined;
+  const layout = parsePipelineLayout(text);
+  if ('fault' in layout) return undefined;
+  const total = (pick: (stage: LayoutStage) => number): number =>
+    layout.stages.reduce((sum, stage) => sum + pick(stage), 0);
+  return { layers: total(({ layers }) => layers), mtp: total(({ mtp }) => mtp) };
+}

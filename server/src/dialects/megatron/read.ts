@@ -5,7 +5,7 @@ import type { ConfigTree } from '../../syntax/tree';
 import { emptyTraining } from '../common/empty-plan';
 import { placeOf, rootMap, textOf } from '../common/nodes';
 import { formOf, readMegatronArguments, type MegatronArguments } from './arguments';
-import { megatronFindings } from './findings';
+import { megatronFindings } from './rules';
 import { megatronPlan } from './plan';
 import { spellingFindings } from './spelling';
 

@@ -1,8 +1,8 @@
 import type { Finding, SourceReference } from '../../plan/finding';
-import type { Entry, MapNode } from '../../syntax/tree';
-import { valueFault, wordsFault } from '../common/argparse';
+import type { ConfigNode, Entry, MapNode } from '../../syntax/tree';
+import { valueFault, wordsFault, type ValueFault } from '../common/argparse';
 import { remark, replaceFix } from '../common/findings';
-import { isUnresolved, keyPlaceOf, placeOf } from '../common/nodes';
+import { isUnresolved, keyPlaceOf, numberOf, placeOf } from '../common/nodes';
 import { closest } from '../common/spelling';
 import { megatronSchema } from '../schemas';
 import { argumentEntries, matchMegatronKey, megatronFlagNames, type FlagMatch, type MegatronForm } from './arguments';
@@ -69,34 +69,82 @@ function successors({ schema }: FlagMatch, entry: Entry): Finding[] {
   ];
 }
 
-function values({ schema }: FlagMatch, entry: Entry): Finding[] {
+/**
+ * Values that are no word at all: the test harness writes `true` as the bare flag, nothing as the word null and an empty list as `[]`,
+ * none of which the parser takes for a number. Source: tests/functional_tests/shell_test_utils/_run_training.sh.
+ */
+function emptyFault({ schema }: FlagMatch, node: ConfigNode): ValueFault | undefined {
+  const kind = schema.type === 'integer' ? 'an integer' : schema.type === 'number' ? 'a number' : undefined;
+  const choice = schema.enum !== undefined && schema.type === 'string';
+  if ((kind === undefined && !choice) || schema['x-nargs'] !== undefined) return undefined;
+  const asks = kind ?? `one of ${(schema.enum ?? []).join(', ')}`;
+  if (node.kind === 'list' && node.items.length === 0)
+    return { rule: 'wrong-type', certain: true, says: `is an empty list where ${asks} is expected` };
+  if (node.kind !== 'scalar') return undefined;
+  if (node.value === true)
+    return { rule: 'wrong-type', certain: true, says: `gives the flag alone, but it takes a value: ${asks}` };
+  return node.value === null
+    ? {
+        rule: 'null-value',
+        certain: true,
+        says: `is empty and reaches the parser as the word null, but ${asks} is expected; leave the key out instead`,
+      }
+    : undefined;
+}
+
+function values(match: FlagMatch, entry: Entry): Finding[] {
   const node = entry.value;
-  if (isUnresolved(node) || (node.kind === 'scalar' && node.value === null)) return [];
+  const { schema } = match;
+  if (isUnresolved(node)) return [];
+  const empty = emptyFault(match, node);
+  if (empty !== undefined) return [faultFinding(empty, entry)];
+  if (node.kind === 'scalar' && node.value === null) return [];
   const text = node.kind === 'scalar' && typeof node.value === 'string' ? node.value.trim() : undefined;
   // The test harness writes a value as shell words: quoted booleans switch flags, lists may be blank-separated text.
   if (schema.type === 'boolean' && text !== undefined && /^(true|false)$/i.test(text)) return [];
   // `true` for a value-taking flag, or `false` for any, means that the harness leaves the value or the flag out.
   if (node.kind === 'scalar' && typeof node.value === 'boolean') return [];
   const fault = schema.type === 'array' && text !== undefined ? wordsFault(schema, text) : valueFault(schema, node);
-  if (fault === undefined) return [];
-  const shown = node.kind === 'scalar' ? node.raw.slice(0, 40) : node.kind === 'list' ? '[…]' : '{…}';
-  return [
-    remark({
-      rule: fault.rule,
-      severity: fault.certain ? 'error' : 'warning',
-      at: placeOf(entry),
-      source: source('parse_args'),
-      message: `\`${entry.key}: ${shown}\` ${fault.says}.`,
-      ...(fault.meant === undefined
-        ? {}
-        : { fixes: [replaceFix(`Change to \`${fault.meant}\``, node.span, fault.meant)] }),
-    }),
-  ];
+  return fault === undefined ? [] : [faultFinding(fault, entry)];
 }
 
-/** What Megatron's argument parser says about keys and values. In the YAML forms nothing is parsed, so only `MODEL_ARGS` is judged key by key. */
+function faultFinding(fault: ValueFault, entry: Entry, severity?: Finding['severity']): Finding {
+  const node = entry.value;
+  const shown =
+    node.kind === 'scalar'
+      ? node.raw.slice(0, 40)
+      : node.kind === 'list'
+        ? `[${node.items.length > 0 ? '…' : ''}]`
+        : '{…}';
+  return remark({
+    rule: fault.rule,
+    severity: severity ?? (fault.certain ? 'error' : 'warning'),
+    at: placeOf(entry),
+    source: source('parse_args'),
+    message: `\`${entry.key}: ${shown}\` ${fault.says}.`,
+    ...(fault.meant === undefined
+      ? {}
+      : { fixes: [replaceFix(`Change to \`${fault.meant}\``, node.span, fault.meant)] }),
+  });
+}
+
+/** Numbers that are none, in formats that nothing parses: the first use of the value fails, whenever that is. */
+export function numberFindings(entries: readonly Entry[]): Finding[] {
+  return entries.flatMap((entry): Finding[] => {
+    const node = entry.value;
+    const schema = matchMegatronKey(entry.key)?.schema;
+    if (schema === undefined || isUnresolved(node) || (schema.type !== 'integer' && schema.type !== 'number'))
+      return [];
+    if (node.kind === 'scalar' && (node.value === null || typeof node.value === 'number')) return [];
+    if (node.kind === 'scalar' && numberOf(node) !== undefined) return [];
+    const says = `is not ${schema.type === 'integer' ? 'an integer' : 'a number'}`;
+    return [faultFinding({ rule: 'wrong-type', certain: true, says }, entry, 'warning')];
+  });
+}
+
+/** What Megatron's argument parser says about keys and values. In the YAML forms nothing is parsed, so only numbers are judged there. */
 export function spellingFindings(root: MapNode, form: MegatronForm): Finding[] {
-  if (form !== 'model-args') return [];
+  if (form !== 'model-args') return numberFindings(argumentEntries(root, form));
   return argumentEntries(root, form).flatMap((entry): Finding[] => {
     const match = entry.key.startsWith('--') ? matchMegatronKey(entry.key) : undefined;
     return match === undefined ? unknown(entry) : [...successors(match, entry), ...values(match, entry)];

@@ -1,6 +1,6 @@
 import type { Finding } from '../../plan/finding';
 import type { MegatronArguments } from '../megatron/arguments';
-import { megatronFindings } from '../megatron/findings';
+import { megatronFindings } from '../megatron/rules';
 
 export function nemoFindings(args: MegatronArguments): readonly Finding[] {
   return megatronFindings(args);
