@@ -14,6 +14,7 @@ import { lazyCost, runTerms } from './cost';
 import { commentDirective, settingsDirective } from './directives';
 import { indexLines } from './lines';
 import { estimateMemory } from './estimates';
+import { linkedPlacements } from './placement/linked';
 import { unknownGpu, unknownModel } from './rules/unknown-names';
 import { noRoomForCache, OUT_OF_MEMORY, outOfMemory } from './rules/out-of-memory';
 import { fileNameOf, languageOf, resolveBeside } from './uris';
@@ -168,8 +169,12 @@ function readAs(
   const resolved = resolvePlan(usable.plan);
   const memory = estimateMemory(resolved);
   const told = [...reading.findings, ...usable.findings];
-  const findings = [...syntaxFindings(base.tree), ...told, ...ruleFindings(resolved, memory, told, reading.check)];
   const references = located(reading.references, base.uri);
+  const linked = guarded('linked-placements', () =>
+    linkedPlacements(resolved, references, reach.input.files, (uri) => reach.read(uri)?.tree),
+  );
+  const rules = ruleFindings(resolved, memory, told, reading.check);
+  const findings = [...syntaxFindings(base.tree), ...told, ...rules, ...linked];
   // Named files are wanted even where no rule reads them: links must know what is there, panels draw placements.
   const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);
   const terms = runTerms(reach.directives);

@@ -12,10 +12,11 @@ const SEVERITY: Readonly<Record<Severity, DiagnosticSeverity>> = {
 const TAG = { unnecessary: DiagnosticTag.Unnecessary, deprecated: DiagnosticTag.Deprecated } as const;
 const LIMIT = 200;
 
-/** Range of a place; places of other files have no line index here and point at their first line. */
+/** Range of a place; places of other files bring theirs, or point at their first line. */
 export function rangeOfPlace(analysis: Analysis, at: Place | undefined): Range {
   const top = { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } };
-  if (at === undefined || (at.uri !== undefined && at.uri !== analysis.uri)) return top;
+  if (at === undefined) return top;
+  if (at.uri !== undefined && at.uri !== analysis.uri) return at.range ?? top;
   return analysis.lines.rangeOf(at.span);
 }
 

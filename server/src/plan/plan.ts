@@ -13,12 +13,20 @@ import type { Span } from '../syntax/tree';
  */
 export type Origin = 'file' | 'companion' | 'default' | 'derived' | 'assumed';
 
+/** Lines and UTF-16 characters, from 0. */
+export interface PlaceRange {
+  readonly start: { readonly line: number; readonly character: number };
+  readonly end: { readonly line: number; readonly character: number };
+}
+
 /** A place in a document; `uri` is absent for the document the plan was read from. */
 export interface Place {
   readonly uri?: string;
   readonly span: Span;
   /** The key, where the value has one. */
   readonly keySpan?: Span;
+  /** The span in lines and UTF-16 characters, for places of other documents, whose text nobody downstream has. */
+  readonly range?: PlaceRange;
 }
 
 /** One value and where it came from. */

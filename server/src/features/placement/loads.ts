@@ -15,6 +15,8 @@ export type PlacementFile =
       /** The single time steps where the file keeps them apart; `loads` is their sum. */
       readonly steps?: readonly Loads[];
       readonly firstLayer?: number;
+      /** A recording of single passes, which no engine starts from. */
+      readonly recording?: 'passes';
     }
   | {
       readonly kind: 'map';

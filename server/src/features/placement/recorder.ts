@@ -98,7 +98,8 @@ function fromPasses(file: TorchFile, records: readonly Pickled[], mapValue: Pick
   if (passes.length === 0) return refused('no record holds a global_physical_count');
   if (passes.some((pass) => pass.length !== passes[0]?.length))
     return refused('passes count different numbers of layers');
-  return fromSteps(passes.length, (index) => passes[index] ?? []);
+  const loads = fromSteps(passes.length, (index) => passes[index] ?? []);
+  return loads.kind === 'loads' ? { ...loads, recording: 'passes' } : loads;
 }
 
 /**
