@@ -57,6 +57,11 @@ export function splitCommands(node: ConfigNode, text: string): Command[] {
   return node.kind === 'scalar' && node.value !== null ? splitShell(itemText(node, text)) : [];
 }
 
+/** Without the signs that a shell or YAML takes away. */
+function bare(text: string): string {
+  return text.replace(/['"\\\s]/g, '');
+}
+
 /** Part of a word as a scalar. argparse turns text into numbers by itself, so quotes around digits change nothing. */
 function scalarOf(word: Word, text: string, from = 0): ScalarNode {
   const start = from === 0 ? word.span.start : (word.starts[from] ?? word.span.end);
@@ -66,8 +71,11 @@ function scalarOf(word: Word, text: string, from = 0): ScalarNode {
   const value = word.text.slice(from);
   const typed = NUMBER.test(value) && Number.isSafeInteger(Math.trunc(Number(value))) ? Number(value) : value;
   const { definition } = word;
+  const shown = text.slice(span.start, span.end);
+  // What a variable put here is not what stands here.
+  const raw = definition === undefined && bare(shown) === bare(value) ? shown : value;
   return {
-    ...scalar(typed, definition === undefined ? text.slice(span.start, span.end) : value, span),
+    ...scalar(typed, raw, span),
     unresolved: word.unresolved,
     ...(definition === undefined ? {} : { definition }),
   };

@@ -36,6 +36,7 @@ const LEADS = new Set([
 ]);
 /** More words than any launch has: what grows beyond is a script that feeds on itself. */
 const MOST_WORDS = 4096;
+const MOST_CHARACTERS = 1 << 14;
 
 function slice(word: Word, from: number): Word {
   const starts = word.starts.slice(from);
@@ -82,39 +83,77 @@ function textOf(values: Values, name: string): { readonly text: string; readonly
   return word === undefined || words?.length !== 1 || word.unresolved ? undefined : { text: word.text, word };
 }
 
+/** Arguments in one text, some of them perhaps unknown: they are arguments all the same. */
+function argumentsOf(values: Values, name: string): Word | undefined {
+  const words = values.get(name);
+  const [word] = words ?? [];
+  return words?.length === 1 && word !== undefined && /\s/.test(word.text) ? word : undefined;
+}
+
+type Piece = Pick<Word, 'text' | 'starts' | 'ends'>;
+
+/** Characters `from` to `to` of a word, at their own places. */
+function pieceOf(word: Word, from: number, to: number): Piece {
+  return { text: word.text.slice(from, to), starts: word.starts.slice(from, to), ends: word.ends.slice(from, to) };
+}
+
+/** A value in place of characters `from` to `to`: all of it stands where the reference stands. */
+function inPlace(word: Word, from: number, to: number, value: string): Piece {
+  const start = word.starts[from] ?? word.span.start;
+  const end = word.ends[to - 1] ?? word.span.end;
+  const places = Array.from({ length: value.length }, () => 0);
+  return { text: value, starts: places.map(() => start), ends: places.map(() => end) };
+}
+
+/** What one reference becomes; undefined where nothing here says it. */
+function referred(
+  match: RegExpExecArray,
+  word: Word,
+  values: Values,
+): { piece: Piece; source?: Word; whole: boolean } | undefined {
+  const [all, sum, braced, otherwise, kubernetes, plain] = match;
+  const put = (value: string): Piece => inPlace(word, match.index, match.index + all.length, value);
+  if (sum !== undefined) {
+    const value = arithmetic(sum, (name) => textOf(values, name)?.text);
+    return value === undefined ? undefined : { piece: put(String(value)), whole: true };
+  }
+  const name = braced ?? kubernetes ?? plain ?? '';
+  const bag = argumentsOf(values, name);
+  // Arguments keep the places at which they were written: that is where one would change them.
+  if (bag !== undefined) return { piece: bag, source: bag, whole: !bag.unresolved };
+  const found = textOf(values, name);
+  const value = found?.text ?? (values.has(name) ? undefined : otherwise);
+  if (value === undefined || /[$`]/.test(value)) return undefined;
+  return { piece: put(value), whole: true, ...(found === undefined ? {} : { source: found.word }) };
+}
+
 /** One word with its references filled in; it stays unresolved where one is unknown. */
 function fill(word: Word, values: Values): Word {
   if (!word.unresolved) return word;
+  const pieces: Piece[] = [];
+  const sources: (Word | undefined)[] = [];
   let known = true;
-  let source: Word | undefined;
-  let count = 0;
-  const lookup = (name: string): string | undefined => textOf(values, name)?.text;
-  const text = word.text.replace(
-    REFERENCE,
-    (all, sum: string | undefined, braced?: string, otherwise?: string, kubernetes?: string, plain?: string) => {
-      count += 1;
-      if (sum !== undefined) {
-        const value = arithmetic(sum, lookup);
-        known &&= value !== undefined;
-        return value === undefined ? all : String(value);
-      }
-      const found = textOf(values, braced ?? kubernetes ?? plain ?? '');
-      source = found?.word;
-      const value = found?.text ?? (values.has(braced ?? '') ? undefined : otherwise);
-      if (value === undefined || /[$`]/.test(value)) known = false;
-      return value ?? all;
-    },
-  );
-  if (!known || count === 0 || /\$[({A-Za-z_@*\d]|`|\{\{/.test(text)) return word;
-  // A value that is built from parts has no place of its own but the whole word.
-  const from = word.text.split('=')[0] ?? '';
-  const kept = text.startsWith(`${from}=`) && word.text.startsWith(`${from}=`) ? from.length + 1 : 0;
-  const starts = [...text].map((_, i) =>
-    i < kept ? (word.starts[i] ?? word.span.start) : (word.starts[kept] ?? word.span.start),
-  );
-  const ends = [...text].map((_, i) => (i < kept ? (word.ends[i] ?? word.span.end) : word.span.end));
-  const definition = count === 1 && source !== undefined ? (source.definition ?? source.span) : word.span;
-  return { ...word, text, starts, ends, unresolved: false, definition };
+  let length = 0;
+  let at = 0;
+  for (const match of word.text.matchAll(REFERENCE)) {
+    const found = referred(match, word, values);
+    known &&= found?.whole === true;
+    if (found === undefined) continue;
+    pieces.push(pieceOf(word, at, match.index), found.piece);
+    sources.push(found.source);
+    at = match.index + match[0].length;
+    length += found.piece.text.length;
+    if (length > MOST_CHARACTERS) return word;
+  }
+  if (pieces.length === 0) return word;
+  pieces.push(pieceOf(word, at, word.text.length));
+  const text = pieces.map((piece) => piece.text).join('');
+  const filled = { ...word, text, starts: pieces.flatMap((p) => p.starts), ends: pieces.flatMap((p) => p.ends) };
+  if (!known || /\$[({A-Za-z_@*\d]|`|\{\{/.test(text))
+    return sources.some((source) => source !== undefined && /\s/.test(source.text)) ? filled : word;
+  const [source] = sources;
+  const definition = sources.length === 1 && source !== undefined ? (source.definition ?? source.span) : word.span;
+  return { ...filled, unresolved: false, definition };
 }
 
 /** A word as the words that the shell makes of it: arrays and unquoted text fall apart. */
@@ -140,6 +179,17 @@ function expandAll(words: readonly Word[], values: Values, text: string): Word[]
     out.push(...expand(word, values, text[word.span.start] === '"'));
   }
   return out;
+}
+
+/** Arguments that a branch may have added to: those from before it, and a word that stands for what is unknown. */
+function openEnded(name: string, words: readonly Word[] | undefined): readonly Word[] | undefined {
+  const [first] = words ?? [];
+  if (words === undefined || first === undefined || (words.length === 1 && !/\s/.test(first.text))) return undefined;
+  const rest: Word = { ...first, text: `$${name}`, starts: [], ends: [], unresolved: true };
+  if (words.length > 1) return [...words, rest];
+  const more = ` $${name}`;
+  const at = [...more].map(() => first.span.start);
+  return [{ ...joined(first, { ...rest, text: more, starts: at, ends: at }) }];
 }
 
 class Script {
@@ -172,7 +222,7 @@ class Script {
   /** After a branch nobody knows which way was taken. */
   close(): void {
     const block = this.blocks.pop();
-    for (const name of block?.touched ?? []) this.set(name, undefined);
+    for (const name of block?.touched ?? []) this.set(name, openEnded(name, block?.before.get(name)));
   }
 }
 
@@ -200,6 +250,15 @@ function afterArm(words: readonly Word[], script: Script): readonly Word[] {
   return rest.length === 0 ? [] : unwrap(rest, script);
 }
 
+/** `$(cd "$(dirname "$0")" && pwd)` and its like: the folder that the script lies in. */
+const OWN_FOLDER = /^(?:\$\(|`)[^|;]*\bdirname\b[^|;]*(?:\$\{?0\}?|BASH_SOURCE)[^|;]*(?:\)|`)$/;
+
+function beside(word: Word): Word {
+  return word.unresolved && OWN_FOLDER.test(word.text)
+    ? { ...word, ...inPlace(word, 0, word.text.length, '.'), unresolved: false, definition: word.span }
+    : word;
+}
+
 /** Takes the assignments off the front; gives back what follows them. */
 function assign(words: readonly Word[], script: Script, text: string): { rest: readonly Word[]; own: Values } {
   const own: Values = new Map();
@@ -215,7 +274,7 @@ function assign(words: readonly Word[], script: Script, text: string): { rest: r
       index = words.length;
       break;
     }
-    const value = fill(slice(word, all.length), script.values);
+    const value = fill(beside(slice(word, all.length)), script.values);
     const [first] = before ?? [];
     if (plus !== '+') own.set(name, [value]);
     else own.set(name, first === undefined || before?.length !== 1 ? undefined : [joined(first, value)]);

@@ -116,7 +116,10 @@ function readMegatronCommand(launched: Launched, options: MapNode, around: Aroun
     options.span,
   );
   const tree: ConfigTree = { language: 'arguments', text: around.text, documents: [root], comments: [], issues: [] };
-  return readMegatron(tree, around.read);
+  const reading = readMegatron(tree, around.read);
+  // Started by DeepSpeed it is a fork with options of its own and of years ago, which Megatron-LM's parser has no say in.
+  const fork = launched.launcher.some((word) => /(?:^|\/)deepspeed$/.test(word.text));
+  return fork ? { ...reading, findings: [] } : reading;
 }
 
 function readProgram(launched: Launched, options: MapNode, around: Around): DialectReading {

@@ -150,7 +150,8 @@ function programAt(words: readonly Word[], i: number): Found | undefined {
 /** The program of ours that a command starts, wherever launchers put it. */
 export function launchedBy(command: ShellCommand): Launched | undefined {
   const { words } = command;
-  if (words.length === 0 || TALK.has(baseName(words[0]?.text ?? ''))) return undefined;
+  const runs = words[1]?.text === 'run';
+  if (words.length === 0 || (!runs && TALK.has(baseName(words[0]?.text ?? '')))) return undefined;
   for (let i = 0; i < words.length; i += 1) {
     const found = programAt(words, i);
     if (found === undefined) continue;

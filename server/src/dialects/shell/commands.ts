@@ -6,33 +6,42 @@ const DEEPEST = 3;
 const SHELL = /(?:^|\/)(?:ba|z|k|da)?sh$/;
 const SCRIPT_FLAG = /^-[a-z]*c$/;
 
-/** The script after `bash -c`, or the whole argument of `eval` and `ssh`, as words with their places. */
-function innerScript(words: readonly Word[]): Word | undefined {
-  const flag = words.findIndex(({ text }, i) => SCRIPT_FLAG.test(text) && isShell(words, i));
-  if (flag >= 0) return words[flag + 1];
-  const last = words.at(-1);
-  const [first] = words;
-  return first !== undefined && ['eval', 'ssh'].includes(first.text) && /\s/.test(last?.text ?? '') ? last : undefined;
+interface Inner {
+  readonly script: Word;
+  /** Words in front of the shell that runs the script: options of srun and of the container hold for what runs inside. */
+  readonly outer: readonly Word[];
 }
 
-/** True where the flags before `index` belong to a shell. */
-function isShell(words: readonly Word[], index: number): boolean {
+/** Index of the shell that the flag at `index` belongs to. */
+function shellBefore(words: readonly Word[], index: number): number | undefined {
   for (let i = index - 1; i >= 0; i -= 1) {
     const { text = '' } = words[i] ?? {};
-    if (SHELL.test(text)) return true;
-    if (!text.startsWith('-')) return false;
+    if (SHELL.test(text)) return i;
+    if (!text.startsWith('-')) return undefined;
   }
-  return false;
+  return undefined;
+}
+
+/** The script after `bash -c`, or the whole argument of `eval` and `ssh`, as words with their places. */
+function innerScript(words: readonly Word[]): Inner | undefined {
+  for (const [flag, { text }] of words.entries()) {
+    const shell = SCRIPT_FLAG.test(text) ? shellBefore(words, flag) : undefined;
+    const script = words[flag + 1];
+    if (shell !== undefined && script !== undefined) return { script, outer: words.slice(0, shell) };
+  }
+  const last = words.at(-1);
+  const runs = ['eval', 'ssh'].includes(words[0]?.text ?? '');
+  return runs && last !== undefined && /\s/.test(last.text) ? { script: last, outer: [] } : undefined;
 }
 
 function withInner(command: ShellCommand, text: string, depth: number): ShellCommand[] {
-  const script = depth < DEEPEST ? innerScript(command.words) : undefined;
-  if (script === undefined) return [command];
-  const { starts, ends } = script;
-  const inner = resolveCommands(splitShell({ text: script.text, starts, ends }), text, command.variables);
-  // Options of srun and of the container in front of the shell hold for what runs inside.
-  const outer = command.words.slice(0, command.words.indexOf(script));
-  return inner.flatMap((one) => withInner({ ...one, words: [...outer, ...one.words] }, text, depth + 1));
+  const inner = depth < DEEPEST ? innerScript(command.words) : undefined;
+  if (inner === undefined) return [command];
+  const { script, outer } = inner;
+  const parts = splitShell({ text: script.text, starts: script.starts, ends: script.ends });
+  return resolveCommands(parts, text, command.variables).flatMap((one) =>
+    withInner({ ...one, words: [...outer, ...one.words] }, text, depth + 1),
+  );
 }
 
 /** Every command of a script, those inside quoted scripts too, with the variables that the script sets. */

@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { analyze } from '../../../server/src/features/analyze';
+import type { Analysis } from '../../../server/src/features/analysis';
+import type { Finding } from '../../../server/src/plan/finding';
+
+const FIXTURES = join(import.meta.dirname, '../../fixtures/dialects');
+
+function analysisOf(text: string, name: string): Analysis {
+  return analyze({ uri: `file:///w/${name}`, version: 1, text, settings: { rules: {} }, files: () => null });
+}
+
+function fixture(path: string): { readonly text: string; readonly analysis: Analysis } {
+  const text = readFileSync(join(FIXTURES, path), 'utf8');
+  return { text, analysis: analysisOf(text, path.split('/').at(-1) ?? path) };
+}
+
+function layout(analysis: Analysis): Record<string, unknown> {
+  const entries = Object.entries(analysis.resolved?.plan.layout ?? {});
+  return Object.fromEntries(entries.map(([key, sourced]) => [key, sourced.value]));
+}
+
+function cluster(analysis: Analysis): Record<string, unknown> {
+  const entries = Object.entries(analysis.resolved?.plan.cluster ?? {}).filter(([key]) =>
+    /nodes|PerNode|^gpu$/.test(key),
+  );
+  return Object.fromEntries(entries.map(([key, sourced]) => [key, sourced.value]));
+}
+
+function errors(analysis: Analysis): readonly Finding[] {
+  return analysis.findings.filter(({ severity }) => severity === 'error');
+}
+
+function shown(text: string, finding: Finding | undefined): string {
+  return finding?.at === undefined ? '' : text.slice(finding.at.span.start, finding.at.span.end);
+}
+
+describe('formats that carry launch commands', () => {
+  it.each([
+    ['shell/pretrain.sh', 'shell', 'megatron', { tensor: 4, pipeline: 2 }, { nodes: 4, gpusPerNode: 8 }],
+    ['shell/serve.sh', 'shell', 'vllm', { tensor: 8 }, {}],
+    ['kubernetes/lws.yaml', 'kubernetes', 'sglang', { tensor: 16 }, { nodes: 2, gpusPerNode: 8 }],
+    ['dynamo/graph.yaml', 'dynamo', 'sglang', { tensor: 8, expert: 8 }, { nodes: 2, gpusPerNode: 4 }],
+    ['dynamo/services.yaml', 'dynamo', 'vllm', { tensor: 2 }, { gpusPerNode: 2 }],
+    ['srt-slurm/sweep.yaml', 'srt-slurm', 'sglang', { tensor: 16 }, { nodes: 2, gpusPerNode: 8 }],
+    ['sglang-cookbook/vendor.yaml', 'sglang-cookbook', 'sglang', { tensor: 2 }, {}],
+  ])('%s is %s, read as %s', (path, dialect, program, degrees, machines) => {
+    const { analysis } = fixture(path);
+    expect(analysis.detection?.dialect).toBe(dialect);
+    expect(analysis.resolved?.plan.dialect).toBe(program);
+    expect(layout(analysis)).toMatchObject(degrees);
+    expect(cluster(analysis)).toMatchObject(machines);
+    expect(errors(analysis).map(({ message }) => message)).toEqual([]);
+  });
+
+  it('names the GPU and the model that the file names', () => {
+    expect(cluster(fixture('srt-slurm/sweep.yaml').analysis)).toMatchObject({ gpu: 'H200' });
+    expect(cluster(fixture('sglang-cookbook/vendor.yaml').analysis)).toMatchObject({ gpu: 'H100' });
+    expect(fixture('dynamo/services.yaml').analysis.resolved?.plan.model.name?.value).toBe('Qwen/Qwen3-32B');
+    expect(fixture('srt-slurm/sweep.yaml').analysis.resolved?.plan.model.name?.value).toBe('deepseek-ai/DeepSeek-R1');
+  });
+
+  it.each([
+    'pip install vllm && git clone x/vllm\n',
+    'cat vllm.txt\necho "vllm serve x --tensor-parallel-size 8"\n',
+    'make -j8\n',
+  ])('leaves a script alone that starts nothing: %s', (text) => {
+    expect(analysisOf(text, 'build.sh').detection).toBeUndefined();
+  });
+});
+
+describe('findings on the argument itself', () => {
+  it('points into the array that holds the argument', () => {
+    const { text } = fixture('shell/pretrain.sh');
+    const broken = text.replace('--num-attention-heads 32', '--num-attention-heads 30');
+    const [first] = errors(analysisOf(broken, 'pretrain.sh'));
+    expect(first?.rule).toBe('head-width-not-whole');
+    expect(shown(broken, first)).toBe('4096');
+  });
+
+  it('points at the variable where the argument is one', () => {
+    const { text } = fixture('shell/pretrain.sh');
+    const broken = text.replace('TP:-4', 'TP:-3');
+    const [first] = errors(analysisOf(broken, 'pretrain.sh'));
+    expect(first?.rule).toBe('world-not-divisible');
+    expect(errors(analysisOf(broken, 'pretrain.sh')).map((finding) => shown(broken, finding))).toContain('$TP');
+  });
+
+  it('points into the text that a variable holds', () => {
+    const { text } = fixture('shell/pretrain.sh');
+    const broken = text.replace('--micro-batch-size 1', '--micro-batch-size x');
+    const [first] = errors(analysisOf(broken, 'pretrain.sh'));
+    expect(first?.rule).toBe('wrong-type');
+    expect(shown(broken, first)).toBe('x');
+  });
+
+  it('points into the script inside quotes', () => {
+    const { text } = fixture('shell/serve.sh');
+    const broken = text.replace('--tensor-parallel-size 8', '--tensor-parallel-size 7');
+    const [first] = errors(analysisOf(broken, 'serve.sh'));
+    expect(first?.rule).toBe('heads-not-divisible');
+    expect(shown(broken, first)).toBe('7');
+  });
+
+  it('judges every launch of a document, not only the largest', () => {
+    const { text } = fixture('shell/serve.sh');
+    const broken = text.replace('--tp 4', '--tp 3');
+    expect(errors(analysisOf(broken, 'serve.sh')).map((finding) => shown(broken, finding))).toContain('3');
+  });
+
+  it('points at the item of a zipped list', () => {
+    const { text } = fixture('srt-slurm/sweep.yaml');
+    const broken = text.replace('[8, 16]', '[8, 12]');
+    const found = errors(analysisOf(broken, 'sweep.yaml'));
+    expect(found.map(({ rule }) => rule)).toContain('heads-not-divisible');
+    expect(found.map((finding) => shown(broken, finding))).toContain('12');
+  });
+
+  it('merges the base first: what an override replaces is no fault', () => {
+    const { text, analysis } = fixture('srt-slurm/sweep.yaml');
+    expect(errors(analysis)).toEqual([]);
+    const alone = text.slice(0, text.indexOf('zip_override_wide'));
+    expect(errors(analysisOf(alone, 'sweep.yaml')).map(({ rule }) => rule)).toContain('dp-attention-not-divisible');
+  });
+
+  it('says where a pod holds fewer GPUs than its server needs', () => {
+    const { text } = fixture('kubernetes/lws.yaml');
+    const broken = text.replace('size: 2', 'size: 1');
+    const room = analysisOf(broken, 'lws.yaml').findings.filter(({ rule }) => rule === 'launch-exceeds-gpus');
+    expect(room.map((finding) => shown(broken, finding))).toEqual(['16']);
+  });
+
+  it('stays silent about what a variable from outside decides', () => {
+    const { text } = fixture('shell/pretrain.sh');
+    const open = text.replace('TP=${TP:-4}', '').replace('PP=2', 'PP=3');
+    expect(errors(analysisOf(open, 'pretrain.sh'))).toEqual([]);
+  });
+
+  it('takes an argument from a branch as possible, not as certain', () => {
+    const text =
+      'ARGS="--tensor-parallel-size 8"\nif x; then ARGS="$ARGS --pipeline-parallel-size 3"; fi\nvllm serve m $ARGS\n';
+    expect(layout(analysisOf(text, 'run.sh'))).toMatchObject({ tensor: 8 });
+    expect(layout(analysisOf(text, 'run.sh'))).not.toMatchObject({ pipeline: 3 });
+  });
+
+  it('links the configs that trainers are started with', () => {
+    const text = 'HERE=$(dirname "$0")\ndeepspeed --num_gpus 8 train.py --deepspeed_config $HERE/zero3.json\n';
+    const analysis = analysisOf(text, 'run.sh');
+    expect(analysis.detection?.dialect).toBe('shell');
+    expect(analysis.references.map(({ uri }) => uri)).toEqual(['file:///w/zero3.json']);
+  });
+});
