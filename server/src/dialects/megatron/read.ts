@@ -34,12 +34,18 @@ function references(args: MegatronArguments): Reference[] {
  * Reads Megatron-LM's arguments: `MODEL_ARGS` of a model_config.yaml, the sections of `--yaml-cfg`, or flat snake_case (ms-swift, dumps).
  * Values are those in effect: defaults are filled in and silent changes marked as derived, with a note.
  */
-export function readMegatron(tree: ConfigTree, _companion: ReadCompanion): DialectReading {
+export function readMegatron(
+  tree: ConfigTree,
+  _companion: ReadCompanion,
+  /** Whether the arguments are all there are: a command that takes more from a variable is only a part. */
+  { complete }: { readonly complete?: boolean } = {},
+): DialectReading {
   const root = rootMap(tree);
   const form = formOf(tree);
   if (root === undefined || form === undefined)
     return { plan: emptyTraining('megatron'), findings: [], references: [] };
-  const args = readMegatronArguments(root, form);
+  const own = readMegatronArguments(root, form);
+  const args = { ...own, complete: own.complete && complete !== false };
   const base = megatronPlan(args);
   const plan: Plan = {
     ...base,
