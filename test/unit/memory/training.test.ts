@@ -30,6 +30,27 @@ function expectSound(report: MemoryReport): void {
   }
 }
 
+describe('experts of a mixture', () => {
+  const kept = (gatedMlp: boolean): string[] => {
+    const model = denseModel({
+      gatedMlp,
+      experts: 8,
+      expertsPerToken: 2,
+      expertIntermediateSize: 1024,
+      moeLayers: [true],
+    });
+    const layout = layoutOf({ worldSize: 8, expert: 8 });
+    const report = estimateTraining(
+      megatronInput(model, layout, { microBatch: 1, microbatches: 1, sequenceLength: 4096 }),
+    );
+    return report.classes[0]?.items.map(({ group }) => group) ?? [];
+  };
+  it('keep one factor more where no kernel joins activation and probability', () => {
+    expect(kept(false)).toContain('stage 0 MoE: expert activation before its probability');
+    expect(kept(true)).not.toContain('stage 0 MoE: expert activation before its probability');
+  });
+});
+
 describe('the DeepSeek-V3 recipe on 2,048 GPUs', () => {
   const report = estimateTraining(deepseekPlan());
   it('joins both ends of DualPipe into one class each', () => {

@@ -127,6 +127,9 @@ function moeSaved(d: Dims, w: SavedWidths): SavedItem[] {
     saved('moe', 'expert projections', [d.Te, (d.gated ? 2 : 1) * d.fe, w.gemm], EXPERT),
     saved('moe_act', 'expert activation', [d.Te, d.fe, w.gemm], EXPERT),
   );
+  // Only SwiGLU has a kernel that activates and multiplies by the router's probability at once; other activations keep the
+  // factor of that product too (Megatron-LM core/transformer/moe/experts.py, bias_act_func).
+  if (!d.gated) out.push(saved('moe_act', 'expert activation before its probability', [d.Te, d.fe, w.wide], EXPERT));
   return out;
 }
 
