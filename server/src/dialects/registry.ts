@@ -17,6 +17,7 @@ import { nemoAutomodel } from './nemo-automodel/dialect';
 import { torchtitan } from './torchtitan/dialect';
 import { vllm } from './vllm/dialect';
 import { deepSpeed } from './deepspeed/dialect';
+import { verl } from './verl/dialect';
 import { axolotl } from './axolotl/dialect';
 import { llamaFactory } from './llama-factory/dialect';
 import { accelerate } from './accelerate/dialect';
@@ -44,6 +45,7 @@ export const dialects: readonly Dialect[] = [
   llmCompressor,
   modelopt,
   deepSpeed,
+  verl,
   axolotl,
   llamaFactory,
   accelerate,

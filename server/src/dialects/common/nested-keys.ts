@@ -138,6 +138,9 @@ export function nestedKeyFindings(root: MapNode, schema: JsonSchema, policy: Key
       if (policy.leave?.has(dotted) === true) return [];
       const known = schemaOfKey(schema, here, entry.key);
       const step = { path: own, entry, schema: known ?? {} };
+      // An open section takes keys of its own; only a slip is told there.
+      if (known === undefined && here.additionalProperties === true && closest(entry.key, siblings) === undefined)
+        return [];
       if (known === undefined) return [unknownKey(schema, siblings, step, policy)];
       if (isUnresolved(entry.value) && entry.value.kind === 'scalar') return [];
       if (entry.value.kind === 'map' && known.properties !== undefined) return visit(entry.value, known, own);

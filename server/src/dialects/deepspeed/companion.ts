@@ -19,7 +19,7 @@ const NOTHING: Named = { layers: [], references: [], unresolved: [] };
  * Paths under which a file may be found: as written, and, because such paths are relative to the folder the tool is started in,
  * each tail of it beside the file and in the folders above.
  */
-function candidates(target: string): readonly string[] {
+export function candidates(target: string): readonly string[] {
   if (/^([~/]|[A-Za-z]:|https?:)/.test(target)) return [target];
   const parts = target.replace(/^\.\//, '').split('/');
   const tails = parts.map((_, index) => parts.slice(index).join('/'));

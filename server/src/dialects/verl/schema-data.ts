@@ -1,0 +1,4 @@
+import schemaJson from '../../../../schemas/verl.schema.json';
+import type { JsonSchema } from '../common/json-schema';
+
+export const verlSchema = schemaJson as unknown as JsonSchema;
