@@ -1,10 +1,11 @@
 import * as vscode from 'vscode';
 import type { NoView, SourceLink, ViewParams } from '../../server/src/protocol/common';
-import type { FromWebview, PanelKind, PanelState, ToWebview } from '../../server/src/protocol/panels';
+import type { FromWebview, PanelKind, PanelState, ScheduleRequest, ToWebview } from '../../server/src/protocol/panels';
 import { REQUEST, type AnalysisChangedParams } from '../../server/src/protocol/requests';
 import type { ClientHandle } from './client';
 import { panelHtml } from './panel-html';
 import { saveExport } from './save';
+import { scheduleQueries, type ScheduleQueries } from './schedule-queries';
 
 export const PANEL_KINDS: readonly PanelKind[] = ['timeline', 'placement', 'memory'];
 
@@ -32,7 +33,9 @@ interface OpenPanel {
   pinned: boolean;
   ready: boolean;
   disposed: boolean;
-  parameters: { readonly kind?: string; readonly policy?: string };
+  parameters: ScheduleRequest & { readonly policy?: string };
+  /** What the timeline asks besides its picture. */
+  readonly queries: ScheduleQueries;
   /** Counts requests: an answer that a newer one has overtaken is dropped. */
   asked: number;
 }
@@ -83,12 +86,19 @@ async function refresh(context: Context, open: OpenPanel): Promise<void> {
     const answer: unknown = await client.sendRequest(REQUESTS[open.kind], params);
     if (open.disposed || mine !== open.asked) return;
     await send(open, answer);
+    if (open.kind === 'timeline') await open.queries.again({ uri: open.uri, ...open.parameters });
   } catch (error) {
     context.output.error(`${TITLES[open.kind]} of ${open.uri}: ${String(error)}`);
     if (open.disposed || mine !== open.asked) return;
     const reason = 'No answer came for this file; the log says why (Shardlens: Show Log).';
     await send(open, { empty: true, uri: open.uri, reason } satisfies NoView);
   }
+}
+
+/** Everything of a request but its type; what it leaves out is not sent. */
+function parametersOf(message: Extract<FromWebview, { readonly type: 'request' }>): OpenPanel['parameters'] {
+  const { type: _, ...asked } = message;
+  return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
 }
 
 function receive(context: Context, open: OpenPanel, message: FromWebview, unpinned: () => void): void {
@@ -104,10 +114,7 @@ function receive(context: Context, open: OpenPanel, message: FromWebview, unpinn
       reveal(message.link).then(undefined, failed);
       return;
     case 'request':
-      open.parameters = {
-        ...(message.kind === undefined ? {} : { kind: message.kind }),
-        ...(message.policy === undefined ? {} : { policy: message.policy }),
-      };
+      open.parameters = parametersOf(message);
       void refresh(context, open);
       return;
     case 'pin':
@@ -116,6 +123,12 @@ function receive(context: Context, open: OpenPanel, message: FromWebview, unpinn
       return;
     case 'save':
       saveExport(message, open.uri).then(undefined, failed);
+      return;
+    case 'compare':
+    case 'sweep':
+    case 'trace':
+    case 'measure':
+      open.queries.run(message, { uri: open.uri, ...open.parameters }).then(undefined, failed);
       return;
     default:
       context.output.warn(`${TITLES[open.kind]} sent a message that nobody knows: ${JSON.stringify(message)}`);
@@ -143,6 +156,7 @@ function adopt(context: Context, open: OpenPanel, unpinned: () => void, gone: ()
   });
   panel.onDidDispose(() => {
     open.disposed = true;
+    open.queries.stop();
     gone();
   });
   panel.webview.html = panelHtml(panel.webview, context.extensionUri, kind, TITLES[kind]);
@@ -158,12 +172,17 @@ export function createPanelManager(context: Context): PanelManager {
   const panels = new Map<PanelKind, OpenPanel>();
   let active: string | undefined;
   const show = (open: OpenPanel, uri: string): void => {
-    if (open.uri !== uri) open.parameters = {};
+    if (open.uri !== uri) {
+      open.parameters = {};
+      open.queries.stop();
+    }
     open.uri = uri;
     void refresh(context, open);
   };
   const add = (kind: PanelKind, panel: vscode.WebviewPanel, uri: string, pinned: boolean): void => {
-    const open: OpenPanel = { kind, panel, uri, pinned, ready: false, disposed: false, parameters: {}, asked: 0 };
+    const queries = scheduleQueries(context.client, (message) => panel.webview.postMessage(message));
+    const state = { ready: false, disposed: false, parameters: {}, asked: 0 };
+    const open: OpenPanel = { kind, panel, uri, pinned, queries, ...state };
     panels.set(kind, open);
     const unpinned = (): void => {
       if (active !== undefined && active !== open.uri) show(open, active);

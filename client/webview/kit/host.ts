@@ -17,7 +17,14 @@ interface VsCodeApi {
 
 declare const acquireVsCodeApi: undefined | (() => VsCodeApi);
 
-const TYPES: ReadonlySet<string> = new Set<ToWebview['type']>(['timeline', 'placement', 'memory']);
+const TYPES: ReadonlySet<string> = new Set<ToWebview['type']>([
+  'timeline',
+  'placement',
+  'memory',
+  'compare',
+  'sweep',
+  'measured',
+]);
 
 function isToWebview(data: unknown): data is ToWebview {
   if (typeof data !== 'object' || data === null) return false;

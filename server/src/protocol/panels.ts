@@ -1,7 +1,7 @@
 import type { SourceLink } from './common';
 import type { MemoryAnswer } from './memory';
 import type { PlacementAnswer } from './placement';
-import type { TimelineAnswer } from './timeline';
+import type { MeasuredAnswer, SweepAnswer, TimelineAnswer, TimelineParams } from './timeline';
 
 export type PanelKind = 'timeline' | 'placement' | 'memory';
 
@@ -9,7 +9,14 @@ export type PanelKind = 'timeline' | 'placement' | 'memory';
 export type ToWebview =
   | { readonly type: 'timeline'; readonly answer: TimelineAnswer }
   | { readonly type: 'placement'; readonly answer: PlacementAnswer }
-  | { readonly type: 'memory'; readonly answer: MemoryAnswer };
+  | { readonly type: 'memory'; readonly answer: MemoryAnswer }
+  /** A second schedule for the axis of the first; `label` says whose it is. */
+  | { readonly type: 'compare'; readonly answer: TimelineAnswer; readonly label: string }
+  | { readonly type: 'sweep'; readonly answer: SweepAnswer }
+  | { readonly type: 'measured'; readonly answer: MeasuredAnswer };
+
+/** What a panel may ask of a schedule in place of the file's. */
+export type ScheduleRequest = Omit<TimelineParams, 'uri'>;
 
 /** Webview -> host. */
 export type FromWebview =
@@ -18,7 +25,15 @@ export type FromWebview =
   /** Show the config line behind a value. */
   | { readonly type: 'reveal'; readonly link: SourceLink }
   /** Ask again with other parameters (schedule kind, placement policy). */
-  | { readonly type: 'request'; readonly kind?: string; readonly policy?: string }
+  | ({ readonly type: 'request'; readonly policy?: string } & ScheduleRequest)
+  /** A second schedule of this file, or of another one that the host asks for; without both the comparison ends. */
+  | { readonly type: 'compare'; readonly ask?: ScheduleRequest; readonly file?: true }
+  /** Try many schedules; `stop` when nobody waits for the answer any more. */
+  | { readonly type: 'sweep'; readonly stop?: true }
+  /** Save the schedule in view as a Chrome trace. */
+  | { readonly type: 'trace' }
+  /** Pick a measured run to lay over the plan. */
+  | { readonly type: 'measure' }
   /** Stay on the current file, or follow the active editor again. */
   | { readonly type: 'pin'; readonly pinned: boolean }
   /** Save an export; the host asks where. Text, or base64 for binary. */
