@@ -187,6 +187,8 @@ export function readBatch(args: MegatronArguments): Planned<BatchSpec> {
     microbatches:
       silent && micro !== undefined ? byDefault(1, 'without --global-batch-size a step is one microbatch') : undefined,
     sequenceLength: stated(args, 'seq_length', args.integer('seq_length')),
+    evalGlobalBatch: stated(args, 'eval_global_batch_size', args.integer('eval_global_batch_size')),
+    evalMicroBatch: stated(args, 'eval_micro_batch_size', args.integer('eval_micro_batch_size')),
   });
 }
 

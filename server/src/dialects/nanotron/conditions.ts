@@ -131,21 +131,6 @@ const topk: Check = {
   },
 };
 
-const sequence: Check = {
-  rule: 'sequence-not-divisible',
-  severity: 'error',
-  covers: ['NT-012'],
-  keys: ['tokens.sequence_length', 'parallelism.context_parallel_size'],
-  source: nano('models/qwen.py', 'Qwen2Model.forward'),
-  says: (values) => {
-    const context = degree(values, 'context_parallel_size');
-    const length = values.integer('tokens.sequence_length');
-    if (context <= 1 || length === undefined || length % (2 * context) === 0) return undefined;
-    const low = Math.floor(length / (2 * context)) * 2 * context;
-    return `sequence_length ${length} is not a multiple of 2 × context_parallel_size ${context} = ${2 * context}; the nearest legal values are ${low} or ${low + 2 * context}.`;
-  },
-};
-
 const evaluation: Check = {
   rule: 'eval-interval-mismatch',
   severity: 'error',
@@ -184,7 +169,6 @@ export const nanotronConditions: readonly Check[] = [
   ...words,
   stages,
   topk,
-  sequence,
   evaluation,
   emptyStage,
 ];
@@ -195,4 +179,5 @@ export const nanotronCoverage: readonly Coverage[] = [
   { rule: 'unknown-key', covers: [] },
   { rule: 'world-product-mismatch', covers: ['NT-001'] },
   { rule: 'heads-not-divisible', covers: ['NT-003'] },
+  { rule: 'sequence-not-divisible', covers: ['NT-012'] },
 ];

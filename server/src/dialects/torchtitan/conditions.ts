@@ -89,26 +89,6 @@ const deepep: readonly Check[] = [
   },
 ];
 
-const sequence: Check = {
-  rule: 'sequence-not-divisible',
-  severity: 'error',
-  covers: ['TT-017'],
-  keys: ['training.seq_len', 'parallelism.tensor_parallel_degree', 'parallelism.context_parallel_degree'],
-  source: titan('models/llama3/infra/parallelize.py', 'parallelize_llama'),
-  says: (job) => {
-    const tensor = job.degree('tensor', 1);
-    const context = job.degree('context', 1);
-    const length = job.integer('training.seq_len') ?? (job.entry('training.seq_len') === undefined ? 2048 : undefined);
-    if (tensor === undefined || context === undefined || length === undefined || tensor < 1 || context < 1)
-      return undefined;
-    const step = tensor * 2 * context;
-    if (length % step === 0) return undefined;
-    const low = Math.floor(length / step) * step;
-    const near = [low, low + step].filter((value) => value > 0).join(' or ');
-    return `seq_len ${length} is not a multiple of TP ${tensor} × 2 × CP ${context} = ${step}; the nearest legal values are ${near}.`;
-  },
-};
-
 const recompute: readonly Check[] = [
   {
     rule: 'wrong-value',
@@ -304,7 +284,6 @@ export const titanConditions: readonly Check[] = [
   replicatedOnly,
   ...deepep,
   ...pipelineConditions,
-  sequence,
   ...modelConditions,
   ...recompute,
   asyncTensor,
@@ -322,5 +301,6 @@ export const torchtitanCoverage: readonly Coverage[] = [
   { rule: 'world-product-mismatch', covers: ['TT-003'] },
   { rule: 'degree-not-positive', covers: ['TT-004'] },
   { rule: 'global-batch-not-divisible', covers: ['TT-006'] },
+  { rule: 'sequence-not-divisible', covers: ['TT-017'] },
   { rule: 'gpu-lacks-format', covers: ['TT-023', 'TT-026'] },
 ];

@@ -51,6 +51,10 @@ export interface BatchSpec {
   /** Microbatches a data-parallel rank runs in one step. */
   readonly microbatches: number;
   readonly sequenceLength: number;
+  /** Samples of one evaluation step over all ranks, where they differ from those of training. */
+  readonly evalGlobalBatch?: number;
+  /** Samples of one evaluation microbatch, where they differ from those of training. */
+  readonly evalMicroBatch?: number;
 }
 
 export type ScheduleKind =

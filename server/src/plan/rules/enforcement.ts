@@ -71,3 +71,40 @@ export const TRAINING_LAYERS: PerDialect = {
   'megatron-bridge': core('megatron/core/transformer/transformer_block.py', 'get_num_layers_to_build'),
   nemo: core('megatron/core/transformer/transformer_block.py', 'get_num_layers_to_build'),
 };
+
+const MEGATRON_FAMILY = ['megatron', 'megatron-bridge', 'nemo'] as const;
+
+function family(enforcement: Enforcement): PerDialect {
+  return Object.fromEntries(MEGATRON_FAMILY.map((dialect) => [dialect, enforcement]));
+}
+
+/** Those that refuse sequences which their ranks cannot share evenly. */
+export const TRAINING_SEQUENCE: PerDialect = {
+  megatron: core('megatron/training/arguments.py', 'validate_args'),
+  'megatron-bridge': bridge(),
+  nemo: core('megatron/core/utils.py', 'get_batch_on_this_cp_rank'),
+  nanotron: nanotron('models/qwen.py', 'Qwen2Model.forward'),
+  torchtitan: titan('models/llama3/infra/parallelize.py', 'parallelize_llama'),
+};
+
+/** Those whose expert layers stop in training with tensor parallelism and without sequence parallelism. */
+export const TRAINING_EXPERT_SEQUENCE: PerDialect = {
+  ...family(core('megatron/core/transformer/moe/moe_layer.py', 'MoELayer.forward')),
+  // Releases of 2023 had no such check, and their files are still around.
+  nemo: { ...core('megatron/core/transformer/moe/moe_layer.py', 'MoELayer.forward'), severity: 'warning' },
+};
+
+/** Those that build uneven stages from a few numbers: what they build is worth a word. */
+export const TRAINING_STAGES: PerDialect = family({
+  ...core('megatron/core/transformer/transformer_block.py', 'get_num_layers_to_build'),
+  severity: 'information',
+});
+
+/** Those that share optimizer states over instances of equal size. */
+export const TRAINING_INSTANCES: PerDialect = family(core(STATE, 'initialize_model_parallel'));
+
+/** Those that refuse evaluation batches which are no multiple of their microbatch × data parallelism. */
+export const TRAINING_EVALUATION: PerDialect = {
+  megatron: core('megatron/training/arguments.py', 'validate_args'),
+  'megatron-bridge': bridge(),
+};

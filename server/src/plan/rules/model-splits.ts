@@ -32,6 +32,19 @@ const HEADS: PerDialect = {
   vllm: { severity: 'error', source: vllm('config/model.py', 'ModelConfig.verify_with_parallel_config') },
   shardlens: { severity: 'error' },
 };
+/** TensorRT-LLM rounds key/value heads up, so only query heads have to divide there. */
+const QUERY_HEADS: PerDialect = {
+  ...HEADS,
+  'tensorrt-llm': {
+    severity: 'error',
+    source: {
+      framework: 'TensorRT-LLM',
+      repository: 'NVIDIA/TensorRT-LLM',
+      file: 'tensorrt_llm/_torch/modules/attention.py',
+      function: 'Attention.__init__',
+    },
+  },
+};
 const EXPERTS: PerDialect = {
   ...TRAINING_EXPERTS,
   megatron: { severity: 'error', source: megatron('megatron/training/arguments.py', 'validate_args') },
@@ -96,7 +109,7 @@ export const headsNotDivisible: PlanRule = {
   title: 'Attention heads do not divide over the tensor-parallel ranks.',
   severity: 'error',
   check: (context) =>
-    withModel(context, HEADS, (model, layout, enforcement, plan) => {
+    withModel(context, QUERY_HEADS, (model, layout, enforcement, plan) => {
       if (!stated(plan.layout.tensor) || !stated(plan.model.heads)) return [];
       return splitFinding({
         rule: headsNotDivisible,
@@ -208,7 +221,7 @@ export const layersNotDivisible: PlanRule = {
       );
       const unevenly =
         enforcement.severity === 'error'
-          ? advice(near)
+          ? `${plan.dialect === 'megatron' ? `; releases without this check built ${base} a stage and dropped ${extra}` : ''}${advice(near)}`
           : `: ${extra} stages take ${base + 1} layers and ${stages - extra} take ${base}, unless stage_layers says otherwise`;
       const name =
         layout.virtualPipeline > 1

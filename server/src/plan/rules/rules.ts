@@ -10,6 +10,13 @@ import { scheduleConstraint } from './pipeline';
 import type { Finding } from '../finding';
 import type { PlanRule, PlanRuleContext } from './rule-context';
 import { fp8BlockMisaligned } from './fp8-blocks';
+import {
+  evaluationNotDivisible,
+  expertsNeedSequenceParallel,
+  instancesNotDivisible,
+  sequenceNotDivisible,
+  unevenStages,
+} from './training';
 import { dataAttentionNotDivisible, expertsAboveTensor, intermediateNotDivisible } from './serving';
 import {
   degreeNotPositive,
@@ -37,6 +44,11 @@ export const planRules: readonly PlanRule[] = [
   gpuLacksFormat,
   scheduleConstraint,
   batchNotDivisible,
+  evaluationNotDivisible,
+  instancesNotDivisible,
+  sequenceNotDivisible,
+  expertsNeedSequenceParallel,
+  unevenStages,
 ];
 
 /**

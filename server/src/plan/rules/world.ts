@@ -42,7 +42,7 @@ function worldSource(plan: Plan): Sourced<unknown> | undefined {
 }
 
 /** The GPU count as far as someone stated it: nodes × GPUs a node says nothing while the GPUs a node are our assumption. */
-function certainWorld(plan: Plan): number | undefined {
+export function certainWorld(plan: Plan): number | undefined {
   const direct = plan.layout.worldSize ?? plan.cluster.gpus;
   return direct === undefined && plan.cluster.gpusPerNode?.origin === 'assumed' ? undefined : statedWorld(plan);
 }
