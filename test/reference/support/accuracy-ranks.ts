@@ -25,6 +25,7 @@ export interface RankReading extends Pair {
 
 export interface GpuReading extends RankReading {
   readonly rank: number;
+  readonly place: 'no pipeline' | 'first stage' | 'inner stage' | 'last stage';
   /** Bytes between steps, predicted against measured, in percent. */
   readonly resting: number;
 }
@@ -124,6 +125,12 @@ function recorded(value: unknown, ...keys: readonly string[]): number {
   }, 0);
 }
 
+function placeOf({ layout: { pipeline, worldSize } }: TrainingInput, rank: number): GpuReading['place'] {
+  if (pipeline <= 1) return 'no pipeline';
+  const stage = Math.floor(rank / (worldSize / pipeline));
+  return stage === 0 ? 'first stage' : stage === pipeline - 1 ? 'last stage' : 'inner stage';
+}
+
 function readingOf(row: GpuRow, family: Family, input: TrainingInput): GpuReading {
   const rank = row.spec.rank ?? 0;
   const entry = classOfRank(estimateTraining(input), rank);
@@ -138,6 +145,7 @@ function readingOf(row: GpuRow, family: Family, input: TrainingInput): GpuReadin
   return {
     id: row.id,
     rank,
+    place: placeOf(input, rank),
     measured: row.peak_steady,
     predicted,
     percent: 100 * (predicted / row.peak_steady - 1),
