@@ -9,13 +9,7 @@ import {
   type PlacementRefusal,
 } from '../engine/placement/place';
 import type { Loads, Placement } from '../engine/placement/placement';
-import {
-  placementJson,
-  sglangPlacement,
-  trtllmPlacement,
-  vllmPlacement,
-  type ModelRows,
-} from '../features/placement/export';
+import { placementFileText, placementJson, type ModelRows } from '../features/placement/export';
 import { isTensorFile, readPlacementFile, type PlacementFile } from '../features/placement/loads';
 import { plannedPlacement, type PlacementSizes } from '../features/placement/planned';
 import { readTrtStatistics } from '../features/placement/trt-statistics';
@@ -27,7 +21,7 @@ import { placementText } from './place-text';
 import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './usage';
 
 const HELP = `shardlens place [FILE] [--loads L.json --replicas R --groups G --nodes K --gpus N --policy P]
-                [--format text|json|sglang|trtllm|vllm]
+                [--format text|json|sglang|trtllm|vllm|vllm-ascend|csv]
 
 Where every expert replica sits, for a file's plan or for loads alone.
 
@@ -36,7 +30,8 @@ Where every expert replica sits, for a file's plan or for loads alone.
   --groups    expert groups of group-limited routing
   --nodes     nodes, --gpus: GPUs that share the experts
   --policy    ${PLACEMENT_POLICIES.join(', ')}
-  --format    text (default), json, sglang (--init-expert-location), trtllm (load_balancer YAML), vllm (offline map)
+  --format    text (default), json, sglang (--init-expert-location), trtllm (load_balancer YAML), vllm (offline map),
+              vllm-ascend (expert map), csv
 
 Exit: 0 fine, 1 a placement that the balancer would refuse, 2 wrong usage or a file that cannot be read.
 `;
@@ -134,7 +129,7 @@ function refuse(refusal: PlacementRefusal, asJson: boolean, { out, err }: Termin
 
 function run(args: readonly string[], terminal: Terminal): ExitCode {
   const given = readArguments(args, ['loads', 'replicas', 'groups', 'nodes', 'gpus', 'policy', 'format']);
-  const format = oneOf(given, 'format', ['text', 'json', 'sglang', 'trtllm', 'vllm']);
+  const format = oneOf(given, 'format', ['text', 'json', 'sglang', 'trtllm', 'vllm', 'vllm-ascend', 'csv']);
   const file = singleFile(given);
   const named = given.text('loads');
   const sizes = sizesOf(given);
@@ -143,14 +138,9 @@ function run(args: readonly string[], terminal: Terminal): ExitCode {
   const placed = file === undefined ? placeLoads(asked) : placePlan(file, asked, terminal.cwd);
   if ('rule' in placed) return refuse(placed, format === 'json', terminal);
   const { placement, loads, rows, uniformLoads } = placed;
-  const print = {
-    text: () => placementText(placement, loads, rows.firstLayer, uniformLoads),
-    json: () => `${JSON.stringify(placementJson(placement, loads))}\n`,
-    sglang: () => sglangPlacement(placement, rows),
-    trtllm: () => trtllmPlacement(placement, rows),
-    vllm: () => vllmPlacement(placement),
-  };
-  terminal.out(print[format]());
+  if (format === 'text') terminal.out(placementText(placement, loads, rows.firstLayer, uniformLoads));
+  else if (format === 'json') terminal.out(`${JSON.stringify(placementJson(placement, loads))}\n`);
+  else terminal.out(placementFileText(format, placement, rows));
   return EXIT.fine;
 }
 
