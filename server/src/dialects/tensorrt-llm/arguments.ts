@@ -1,11 +1,16 @@
 import type { Arity } from '../../syntax/arguments';
 import type { Entry, MapNode } from '../../syntax/tree';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
+import type { Finding } from '../../plan/finding';
 import type { Plan } from '../../plan/plan';
-import { placeOf, rootMap, textOf } from '../common/nodes';
+import { childOf, integerOf, mapOf, placeOf, rootMap, textOf } from '../common/nodes';
 import { namedModel } from '../vllm/arguments';
 import { hiddenTrt, readTrtCluster, readTrtLayout, trtDegrees } from './layout';
 import { completeTrt, readTrtExperts, readTrtQuantization, readTrtServing } from './serving';
+import { checkTrt } from './rules';
+import { checkTrtModel, type TrtAround } from './rules-model';
+import { trtSchema } from './schema-data';
+import { trtSource } from './source';
 import { relocated, trtValues, type TrtValues } from './values';
 
 /** What is known about a `trtllm-serve` command beside its options. */
@@ -50,10 +55,34 @@ function references(values: TrtValues): Reference[] {
   return entry === undefined || path === undefined ? [] : [{ at: placeOf(entry), target: path, kind: 'placement' }];
 }
 
+/** What files beside this one add to what can be checked. */
+function aroundOf(values: TrtValues, read: ReadCompanion, model: Entry | undefined): Omit<TrtAround, 'model'> {
+  const folder = textOf(model?.value)?.replace(/\/+$/, '');
+  const quantization = folder === undefined ? undefined : read(`${folder}/hf_quant_config.json`)?.tree;
+  const cacheFormat = textOf(
+    childOf(
+      mapOf(quantization === undefined ? undefined : rootMap(quantization), 'quantization'),
+      'kv_cache_quant_algo',
+    ),
+  );
+  const path = values.text('moe_config.load_balancer');
+  const tree = path === undefined ? undefined : read(path)?.tree;
+  const file = tree === undefined ? undefined : rootMap(tree);
+  const slots = integerOf(childOf(file, 'num_slots'));
+  const placement = mapOf(file, 'initial_global_assignments');
+  return {
+    ...(cacheFormat === undefined ? {} : { cacheFormat }),
+    ...(slots === undefined ? {} : { slots }),
+    ...(placement === undefined ? {} : { placement }),
+  };
+}
+
 /** The plan of one server from its options, wherever they stand. */
 export function readTrtValues(values: TrtValues, read: ReadCompanion, positional?: Entry): DialectReading {
   const degrees = trtDegrees(values);
-  const named = namedModel(positional ?? values.entry('model'), read);
+  const model = positional ?? values.entry('model');
+  const named = namedModel(model, read);
+  const around = aroundOf(values, read, model);
   const plan: Plan = {
     ...EMPTY,
     model: named.model,
@@ -67,9 +96,29 @@ export function readTrtValues(values: TrtValues, read: ReadCompanion, positional
   return {
     plan,
     complete: completeTrt(values),
-    findings: [],
+    findings: checkTrt(values),
     references: [...named.references, ...references(values)],
+    check: (resolved) => checkTrtModel(values, resolved, around),
   };
+}
+
+/** Options that the command and its file both give: those of the command win without a word. */
+function twice(own: MapNode, file: MapNode | undefined): Finding[] {
+  return own.entries.flatMap((entry): Finding[] => {
+    const field = trtSchema['x-wrapper'][entry.key] ?? entry.key;
+    const other = file === undefined ? undefined : trtValues([file]).entry(field);
+    return other === undefined
+      ? []
+      : [
+          {
+            rule: 'option-over-file',
+            severity: 'information',
+            at: placeOf(entry),
+            source: trtSource('commands/serve.py', 'update_llm_args_with_extra_dict'),
+            message: `The file of options gives \`${field}\` too; what the command says here wins.`,
+          },
+        ];
+  });
 }
 
 /** The YAML file of a command (`--config`, `--extra_llm_api_options`), with every place at the word that names it. */
@@ -95,6 +144,7 @@ export function readTrtllmArguments(root: MapNode, read: ReadCompanion, command:
   const reading = readTrtValues(trtValues([own, file.map]), read, command.model);
   return {
     ...reading,
+    findings: [...reading.findings, ...twice(own, file.map)],
     references: file.reference === undefined ? reading.references : [...reading.references, file.reference],
   };
 }

@@ -3,7 +3,8 @@ import type { DialectReading, ReadCompanion } from '../dialect';
 import { remark } from '../common/findings';
 import { rootMap } from '../common/nodes';
 import { NO_TRT_PLAN, readTrtValues } from './arguments';
-import { apiMap, trtValues } from './values';
+import { trtSpelling } from './spelling';
+import { apiMap, isWrapper, trtValues } from './values';
 
 /** Reads LLM API options in YAML, bare or inside a benchmark wrapper, with TensorRT-LLM's own meaning. */
 export function readTrt(tree: ConfigTree, read: ReadCompanion): DialectReading {
@@ -27,5 +28,7 @@ export function readTrt(tree: ConfigTree, read: ReadCompanion): DialectReading {
     };
   }
   const api = apiMap(root);
-  return readTrtValues(trtValues(api === root ? [root] : [api, root]), read);
+  const reading = readTrtValues(trtValues(api === root ? [root] : [api, root], false), read);
+  const bare = api !== root || !isWrapper(root);
+  return { ...reading, findings: [...trtSpelling(api, tree.text, bare), ...reading.findings] };
 }

@@ -26,8 +26,11 @@ function nested(root: MapNode | undefined, path: string): Entry | undefined {
   return found?.value.kind === 'scalar' && found.value.value === null ? undefined : found;
 }
 
-/** Fields of several mappings, the first of them before the others: a command line before the file that it names. */
-export function trtValues(roots: readonly (MapNode | undefined)[]): TrtValues {
+/**
+ * Fields of several mappings, the first of them before the others: a command line before the file that it names. `complete` is false for a
+ * file alone: the command that names it may say more.
+ */
+export function trtValues(roots: readonly (MapNode | undefined)[], complete = true): TrtValues {
   return valuesFrom((name) => {
     for (const root of roots) {
       const found =
@@ -36,7 +39,12 @@ export function trtValues(roots: readonly (MapNode | undefined)[]): TrtValues {
       if (found !== undefined) return found;
     }
     return undefined;
-  });
+  }, complete);
+}
+
+/** True where degrees that are not given are those of the framework, not those of a command elsewhere. */
+export function layoutIsHere(values: TrtValues): boolean {
+  return values.complete !== false || values.entry('tensor_parallel_size') !== undefined;
 }
 
 /** The LLM API part of a wrapper file, or the file itself. */

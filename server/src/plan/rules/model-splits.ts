@@ -1,3 +1,4 @@
+import { chunksPerRank } from '../../engine/layout/stages';
 import type { LayoutSpec } from '../../engine/spec/layout';
 import type { ModelSpec } from '../../engine/model/spec';
 import type { Finding } from '../finding';
@@ -248,7 +249,13 @@ export const stageLayersMismatch: PlanRule = {
     withModel(context, { shardlens: { severity: 'error' } }, (model, layout, enforcement, plan) => {
       const split = plan.layout.stageLayers;
       if (split?.origin !== 'file') return [];
-      const stages = layout.pipeline * layout.virtualPipeline;
+      const kind = plan.pipeline.kind?.value;
+      // A V-shaped schedule folds two stages onto each rank.
+      const chunks =
+        kind === undefined || kind === 'dualpipe'
+          ? layout.virtualPipeline
+          : chunksPerRank(kind, layout.virtualPipeline);
+      const stages = layout.pipeline * chunks;
       const sum = split.value.reduce((total, layers) => total + layers, 0);
       const name = split.label ?? 'stage layers';
       const says = [

@@ -1,0 +1,94 @@
+import type { Finding } from '../../plan/finding';
+import type { Entry, MapNode } from '../../syntax/tree';
+import { remark } from '../common/findings';
+import type { JsonSchema } from '../common/json-schema';
+import { nestedKeyFindings } from '../common/nested-keys';
+import { entryOf, isScalar, keyPlaceOf, mapOf, placeOf, textOf } from '../common/nodes';
+import { trtSchema } from './schema-data';
+import { trtSource } from './source';
+
+const STRICT = trtSource('llmapi/llm_args.py', 'StrictBaseModel');
+
+/** Keys of this release and of wrappers, which a file may hold without being wrong about them. */
+const judged: JsonSchema = {
+  ...trtSchema,
+  properties: {
+    ...trtSchema.properties,
+    ...Object.fromEntries(Object.keys(trtSchema['x-removed']).map((key) => [key, {}])),
+  },
+};
+const wrapped: JsonSchema = {
+  ...judged,
+  properties: {
+    ...judged.properties,
+    ...Object.fromEntries(Object.keys(trtSchema['x-wrapper']).map((key) => [key, {}])),
+    llm_api_args: {},
+  },
+};
+
+function removed(entry: Entry): Finding[] {
+  if (!Object.hasOwn(trtSchema['x-removed'], entry.key)) return [];
+  const successor = trtSchema['x-removed'][entry.key];
+  const now = successor === null || successor === undefined ? '' : `; \`${successor}\` says it now`;
+  return [
+    remark({
+      rule: 'removed-key',
+      severity: 'warning',
+      at: keyPlaceOf(entry),
+      source: STRICT,
+      message: `\`${entry.key}\` was a field of TensorRT-LLM in 2025, and later releases refuse a file that has it${now}.`,
+    }),
+  ];
+}
+
+/** Pydantic turns `"8"` and `"true"` into what the field wants; only other text is refused. */
+function isCoerced(finding: Finding, text: string): boolean {
+  if (finding.rule !== 'wrong-type' || finding.at === undefined) return false;
+  const { start, end } = finding.at.span;
+  const word = text.slice(start, end).replace(/^["']|["']$/g, '');
+  return /^([+-]?\d+(\.\d+)?|true|false|yes|no|on|off)$/i.test(word);
+}
+
+/** The kernel family of experts that only earlier releases had. */
+function wideExperts(api: MapNode): Entry | undefined {
+  const entry = entryOf(mapOf(api, 'moe_config'), 'backend');
+  return textOf(entry?.value)?.toUpperCase() === 'WIDEEP' ? entry : undefined;
+}
+
+function goneBackend(entry: Entry): Finding {
+  return remark({
+    rule: 'wrong-value',
+    severity: 'warning',
+    at: placeOf(entry),
+    source: trtSource('llmapi/llm_args.py', 'MoeConfig'),
+    message:
+      '`moe_config.backend: WIDEEP` is gone from current releases, which refuse it; CUTLASS, DEEPGEMM and TRTLLM spread experts by themselves.',
+  });
+}
+
+/**
+ * Keys and values against TensorRT-LLM's classes, which forbid what they do not know at every depth. A key near a known one is an error;
+ * another may belong to a newer release, so it is a warning. `bare` is false inside a benchmark wrapper.
+ */
+export function trtSpelling(api: MapNode, text: string, bare: boolean): Finding[] {
+  const wide = wideExperts(api);
+  const scalars = ['cuda_graph_config', 'torch_compile_config'].filter((key) => isScalar(entryOf(api, key)?.value));
+  const policy = {
+    framework: 'TensorRT-LLM',
+    source: STRICT,
+    refuses: 'which refuses every key that it does not know',
+    near: bare ? 'error' : 'warning',
+    far: 'warning',
+    value: 'error',
+    leave: new Set(wide === undefined ? scalars : [...scalars, 'moe_config.backend']),
+  } as const;
+  const nested = nestedKeyFindings(api, bare ? judged : wrapped, policy);
+  return [
+    ...api.entries.flatMap(removed),
+    // A wrapper has keys of its own; only what is nearly a key of TensorRT-LLM is worth a word there.
+    ...nested.filter(
+      (finding) => !isCoerced(finding, text) && (bare || finding.fixes !== undefined || finding.rule !== 'unknown-key'),
+    ),
+    ...(wide === undefined ? [] : [goneBackend(wide)]),
+  ];
+}
