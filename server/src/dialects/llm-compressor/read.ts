@@ -1,8 +1,7 @@
 import type { QuantizationSpec } from '../../engine/spec/numbers';
-import type { Finding } from '../../plan/finding';
-import type { Plan, Planned, ResolvedPlan } from '../../plan/plan';
+import type { Plan, Planned } from '../../plan/plan';
 import type { ConfigTree, Entry, MapNode } from '../../syntax/tree';
-import { childOf, entryOf, mapOf, placeOf, rootMap, textOf, wordsOf } from '../common/nodes';
+import { entryOf, mapOf, placeOf, rootMap, textOf } from '../common/nodes';
 import { presetFindings } from '../common/quantization-args';
 import { derived, present } from '../common/sourced';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
@@ -11,6 +10,7 @@ import { fieldsOf } from '../hf-config/fields';
 import { notes } from '../hf-config/findings';
 import { namedModel } from '../vllm/arguments';
 import { modifierMaps } from './detect';
+import { recipeChecks } from './checks';
 import { modifierFindings, stageFindings } from './rules';
 
 type Part = Planned<QuantizationSpec>;
@@ -84,50 +84,6 @@ function quantizationOf(root: MapNode): Part {
   return {};
 }
 
-/** Modules that a recipe leaves alone beyond the head: then it is not known here which widths are quantized. */
-function leavesMore(root: MapNode): boolean {
-  return modifierMaps(root)
-    .flatMap(({ entries }) => entries)
-    .some(({ value }) => {
-      const ignored = wordsOf(childOf(value, 'ignore')) ?? [];
-      const bypass = textOf(childOf(value, 'bypass_divisibility_checks')) === 'true';
-      return bypass || ignored.some((word) => !/^(re:)?\.?\*?lm_head\$?$/.test(word));
-    });
-}
-
-/** Groups that do not divide the columns they cut. Source: modifiers/quantization/group_size_validation.py. */
-function groupCheck(root: MapNode): (resolved: ResolvedPlan) => Finding[] {
-  return ({ plan, model }) => {
-    const { groupSize, included } = plan.quantization;
-    const size = groupSize?.value;
-    if (model === undefined || groupSize === undefined || size === undefined || size <= 0) return [];
-    if (included !== undefined || leavesMore(root)) return [];
-    const widths = [
-      ['hidden size', model.hiddenSize],
-      ...((model.experts ?? 0) > 0 ? [] : [['intermediate size', model.intermediateSize] as const]),
-      ...(model.expertIntermediateSize === undefined || (model.experts ?? 0) === 0
-        ? []
-        : [['expert intermediate size', model.expertIntermediateSize] as const]),
-    ] as const;
-    const bad = widths.find(([, width]) => width % size !== 0);
-    if (bad === undefined) return [];
-    return [
-      {
-        rule: 'group-not-dividing',
-        severity: 'error',
-        message: `${bad[0]} ${bad[1]} is no multiple of the group size ${size}, and llm-compressor refuses such layers; add them to \`ignore\`, or take a group size that divides ${bad[1]}.`,
-        ...(groupSize.at === undefined ? {} : { at: groupSize.at }),
-        source: {
-          framework: 'llm-compressor',
-          repository: 'vllm-project/llm-compressor',
-          file: 'src/llmcompressor/modifiers/quantization/group_size_validation.py',
-          function: 'validate_group_size_divisibility',
-        },
-      },
-    ];
-  };
-}
-
 /** A run of the framework's own tests: the model, and a scheme or the recipe's file. */
 function readRun(root: MapNode, read: ReadCompanion): DialectReading {
   const named = namedModel(entryOf(root, 'model'), read);
@@ -144,6 +100,7 @@ function readRun(root: MapNode, read: ReadCompanion): DialectReading {
       quantization: scheme === undefined || name === undefined ? {} : presetPart(scheme, name),
     },
     findings: scheme === undefined || name === undefined ? [] : presetFindings(name, scheme, true),
+    check: recipeChecks(root),
     references: [...named.references, ...file],
   };
 }
@@ -157,7 +114,7 @@ export function readRecipe(tree: ConfigTree, read: ReadCompanion): DialectReadin
   return {
     plan: { ...EMPTY, quantization: quantizationOf(root) },
     findings: [...stageFindings(root), ...maps.flatMap(modifierFindings)],
-    check: groupCheck(root),
+    check: recipeChecks(root),
     references: [],
   };
 }
