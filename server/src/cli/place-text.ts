@@ -28,8 +28,23 @@ function mean(values: ArrayLike<number>): number {
   return values.length === 0 ? 0 : Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+/** What is printed: a placement, the loads it was judged on, and what happened that nobody asked for. */
+export interface PlacedText {
+  readonly placement: Placement;
+  readonly loads: Loads;
+  readonly uniformLoads: boolean;
+  readonly rows: { readonly firstLayer: number };
+  readonly notes: readonly string[];
+}
+
 /** For people: the sizes, how even the layers are, and a row a layer. */
-export function placementText(placement: Placement, loads: Loads, firstLayer: number, uniform: boolean): string {
+export function placementText({
+  placement,
+  loads,
+  rows: { firstLayer },
+  uniformLoads: uniform,
+  notes,
+}: PlacedText): string {
   const { shape, policy, physicalToLogical, replicaCounts } = placement;
   const { gpuLoads, meanOverMax, lowerBound } = balance(placement, loads);
   const rows = physicalToLogical.map((row, layer) => {
@@ -53,6 +68,7 @@ export function placementText(placement: Placement, loads: Loads, firstLayer: nu
     ['Experts', `${shape.experts} + ${spare} redundant = ${shape.slots} slots, ${shape.slots / shape.gpus} a GPU`],
     ['GPUs', `${shape.gpus} on ${shape.nodes} ${shape.nodes === 1 ? 'node' : 'nodes'}, ${shape.groups} expert groups`],
     ['Loads', uniform ? 'assumed equal: no file gives any' : 'as given'],
+    ...notes.map((note): [string, string] => ['Note', note]),
     ['Mean/max', `${mean(meanOverMax).toFixed(3)} over ${physicalToLogical.length} layers (1 is even)`],
   ]);
   return `${head}\n${table(COLUMNS, rows)}`;

@@ -11,10 +11,10 @@ import {
 import type { Loads, Placement } from '../engine/placement/placement';
 import { placementFileText, placementJson, type ModelRows } from '../features/placement/export';
 import { isTensorFile, readPlacementFile, type PlacementFile } from '../features/placement/loads';
-import { plannedPlacement, type PlacementSizes } from '../features/placement/planned';
+import { fallbackNote, plannedPlacement, type PlacementSizes } from '../features/placement/planned';
 import { readTrtStatistics } from '../features/placement/trt-statistics';
 import { noView } from '../features/views/frame';
-import { placementFile } from '../features/views/placement';
+import { placementSources, type PlacementSources } from '../features/placement/sources';
 import { openFile, readBytes, readText } from './files';
 import { oneOf, readArguments, singleFile, wholeNumber, type Arguments } from './options';
 import { placementText } from './place-text';
@@ -43,6 +43,7 @@ interface Placed {
   readonly loads: Loads;
   readonly uniformLoads: boolean;
   readonly rows: ModelRows;
+  readonly notes: readonly string[];
 }
 
 /** A statistics folder is named by its path; everything else is one file. */
@@ -97,25 +98,38 @@ function placeLoads({ sizes, policy, loads: file }: Asked): Placed | PlacementRe
   const experts = loads[0]?.length ?? 0;
   const shape = { layers: loads.length, experts, slots: experts, nodes: 1, groups: 1, ...sizes, gpus: sizes.gpus };
   const placement = place(loads, shape, policy ?? 'eplb', steps === undefined ? {} : { profiles: steps });
-  return isPlacementRefusal(placement) ? placement : { placement, loads, uniformLoads: false, rows: { firstLayer } };
+  return isPlacementRefusal(placement)
+    ? placement
+    : { placement, loads, uniformLoads: false, rows: { firstLayer }, notes: fallbackNote(shape, policy ?? 'eplb') };
+}
+
+/** What the command line names goes before what the file names. */
+function asSources(file: PlacementFile, named: PlacementSources): PlacementSources {
+  if (file.kind === 'loads') return { ...named, loads: file };
+  return file.kind === 'map' ? { ...named, map: file } : named;
 }
 
 function placePlan(file: string, { sizes, policy, loads }: Asked, cwd: string): Placed | PlacementRefusal {
   const { analysis, lookup } = openFile(cwd, file);
   const { resolved } = analysis;
-  if (resolved?.model === undefined || resolved.layout === undefined)
+  const isPlacement = resolved?.plan.dialect === 'placement';
+  if (resolved === undefined || ((resolved.model === undefined || resolved.layout === undefined) && !isPlacement))
     throw new UsageError(`no placement of ${file}: ${noView(analysis, 'The model is not known.').reason}`);
-  const own = loads ?? placementFile(analysis, lookup);
-  if (own?.kind === 'refused') throw new UsageError(`cannot use the loads that ${file} names: ${own.reason}`);
+  const named = placementSources(analysis, lookup);
+  const own: PlacementSources = loads === undefined ? named : asSources(loads, named);
+  if (own.loads === undefined && own.map === undefined && own.refused !== undefined)
+    throw new UsageError(`cannot use the loads that ${file} names: ${own.refused}`);
   const planned = plannedPlacement(resolved, own, policy, sizes);
   if (planned === undefined) {
-    const dense = (resolved.model.experts ?? 0) === 0;
-    const reason = dense ? `${resolved.model.name} has no routed experts` : 'all experts sit on every rank';
+    const { model } = resolved;
+    const dense = (model?.experts ?? 0) === 0;
+    const reason =
+      dense && model !== undefined ? `${model.name} has no routed experts` : 'all experts sit on every rank';
     throw new UsageError(`no placement of ${file}: ${reason}; --gpus says over how many GPUs they shall be spread`);
   }
   if ('rule' in planned) return planned;
   const { firstLayer, ...rest } = planned;
-  return { ...rest, rows: { firstLayer, layers: resolved.model.layers } };
+  return { ...rest, rows: { firstLayer, ...(resolved.model === undefined ? {} : { layers: resolved.model.layers }) } };
 }
 
 function refuse(refusal: PlacementRefusal, asJson: boolean, { out, err }: Terminal): ExitCode {
@@ -137,10 +151,11 @@ function run(args: readonly string[], terminal: Terminal): ExitCode {
   const asked: Asked = { sizes, policy, loads: named === undefined ? undefined : readLoads(terminal.cwd, named) };
   const placed = file === undefined ? placeLoads(asked) : placePlan(file, asked, terminal.cwd);
   if ('rule' in placed) return refuse(placed, format === 'json', terminal);
-  const { placement, loads, rows, uniformLoads } = placed;
-  if (format === 'text') terminal.out(placementText(placement, loads, rows.firstLayer, uniformLoads));
+  const { placement, loads, rows, notes } = placed;
+  if (format === 'text') terminal.out(placementText(placed));
   else if (format === 'json') terminal.out(`${JSON.stringify(placementJson(placement, loads))}\n`);
   else terminal.out(placementFileText(format, placement, rows));
+  if (format !== 'text') for (const note of notes) terminal.err(`shardlens place: ${note}\n`);
   return EXIT.fine;
 }
 

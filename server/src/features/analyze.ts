@@ -39,8 +39,15 @@ function companions(input: AnalysisInput): { readonly read: ReadUri; readonly wa
   return { read, wanted };
 }
 
+/** Lines that a template engine takes away or repeats: until then the text need not be YAML. */
+const TEMPLATE_LINE = /^[ \t]*(?:\{\{-?\s*(?:if|else|end|range|with|define|include|template|block|\$|\/\*)|\{%)/m;
+
 function syntaxFindings(tree: ConfigTree): Finding[] {
-  return tree.issues.map((issue) => ({
+  const template = tree.language === 'yaml' && TEMPLATE_LINE.test(tree.text);
+  const issues = template
+    ? tree.issues.filter(({ code }) => code !== 'syntax' && code !== 'duplicate-key')
+    : tree.issues;
+  return issues.map((issue) => ({
     rule: `syntax-${issue.code}`.replace('syntax-syntax', 'syntax'),
     severity: issue.code === 'duplicate-key' ? 'warning' : issue.code === 'too-large' ? 'information' : 'error',
     message: issue.message,
@@ -154,6 +161,12 @@ interface Reach {
   readonly directives: readonly ReturnType<typeof commentDirective>[];
 }
 
+/** The recording that comment or workspace file name for judging placements. */
+function loadsOf(directives: Reach['directives']): Reference[] {
+  const named = directives.map(({ loads }) => loads).find((loads) => loads?.at !== undefined);
+  return named?.at === undefined ? [] : [{ at: named.at, target: named.value, kind: 'loads' }];
+}
+
 function readAs(
   base: Omit<Analysis, 'references' | 'findings' | 'wanted'>,
   detection: NonNullable<Analysis['detection']>,
@@ -169,7 +182,7 @@ function readAs(
   const resolved = resolvePlan(usable.plan);
   const memory = estimateMemory(resolved);
   const told = [...reading.findings, ...usable.findings];
-  const references = located(reading.references, base.uri);
+  const references = located([...reading.references, ...loadsOf(reach.directives)], base.uri);
   const linked = guarded('linked-placements', () =>
     linkedPlacements(resolved, references, reach.input.files, (uri) => reach.read(uri)?.tree),
   );

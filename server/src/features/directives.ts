@@ -8,6 +8,8 @@ export interface Directive {
   readonly nodes?: Sourced<number>;
   readonly gpus?: Sourced<number>;
   readonly gpusPerNode?: Sourced<number>;
+  /** Recording of expert loads that placements are judged on. */
+  readonly loads?: Sourced<string>;
   /** Money a GPU-hour, in the user's currency. */
   readonly price?: Sourced<number>;
   /** Watts of one GPU. */
@@ -24,6 +26,7 @@ export interface Directive {
 const NAMES: Readonly<Record<string, keyof Omit<Directive, 'ignore'>>> = {
   model: 'model',
   gpu: 'gpu',
+  loads: 'loads',
   nodes: 'nodes',
   gpus: 'gpus',
   gpus_per_node: 'gpusPerNode',
@@ -60,7 +63,8 @@ function assign(draft: Draft, key: string, text: string, source: Omit<Sourced<st
   const name = NAMES[key];
   if (name === undefined) return;
   if (name === 'dialect') draft.dialect ??= text;
-  else if (name === 'model' || name === 'gpu' || name === 'calibration') draft[name] ??= { value: text, ...source };
+  else if (name === 'model' || name === 'gpu' || name === 'calibration' || name === 'loads')
+    draft[name] ??= { value: text, ...source };
   else if (name === 'price' || name === 'watts' || name === 'tokens') {
     const value = amountOf(text);
     if (value !== undefined) draft[name] ??= { value, ...source };

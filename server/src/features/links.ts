@@ -5,6 +5,7 @@ const TOOLTIP = {
   'model-config': 'Open the model config',
   quantization: 'Open the quantization config',
   placement: 'Open the expert placement',
+  loads: 'Open the expert loads',
   config: 'Open the config',
 } as const;
 

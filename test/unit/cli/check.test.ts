@@ -140,7 +140,7 @@ describe('wrong usage', () => {
     [['schedule', 'README.md'], /was not recognised/],
     [['place'], /name a file, or give --loads/],
     [['place', FINE, '--policy', 'magic'], /--policy must be one of eplb/],
-    [['place', '--loads', 'README.md', '--gpus', '2'], /cannot use README.md as loads: the file is not JSON/],
+    [['place', '--loads', 'README.md', '--gpus', '2'], /cannot use README.md as loads: the file is neither JSON/],
     [['lsp', '--tcp'], /--tcp is no option/],
   ])('%j is told in one sentence, with exit code 2', async (args, message) => {
     const { code, out, err } = await shardlens(args as string[]);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { PlacementJson } from '../../../server/src/features/placement/export';
 import { readPlacementFile } from '../../../server/src/features/placement/loads';
+import { dict, tensor, torchFile } from '../placement/torch-bytes';
 import { folderWith, json, shardlens } from './run';
 
 const SERVE = 'sglang-deepseek-v3.yaml';
@@ -29,6 +30,53 @@ function safetensors(counts: Readonly<Record<string, readonly number[]>>): Uint8
 }
 
 describe('shardlens place', () => {
+  it('says when groups do not divide over the nodes, and places globally', async () => {
+    const folder = folderWith({ 'loads.json': JSON.stringify(README) });
+    try {
+      const args = [
+        'place',
+        '--loads',
+        'loads.json',
+        '--replicas',
+        '15',
+        '--groups',
+        '4',
+        '--gpus',
+        '3',
+        '--nodes',
+        '3',
+      ];
+      const note = '4 expert groups do not divide over 3 nodes, so eplb places globally and ignores them.';
+      expect((await shardlens(args, folder.path)).out).toContain(note);
+      const asJson = await shardlens([...args, '--format', 'json'], folder.path);
+      expect(asJson.err).toBe(`shardlens place: ${note}\n`);
+      expect(JSON.parse(asJson.out)).toHaveProperty('physicalToLogical');
+    } finally {
+      folder.dispose();
+    }
+  });
+
+  it('judges a placement file on a recording of torch, and writes it for another framework', async () => {
+    const dump = torchFile(dict({ logical_count: tensor('IntStorage', '0', [2, 4]) }), {
+      '0': Int32Array.of(4, 2, 1, 1, 1, 1, 1, 1),
+    });
+    const folder = folderWith({
+      'dump.pt': dump,
+      'map.yaml':
+        '# shardlens: loads=dump.pt gpus=2\nnum_slots: 6\ninitial_global_assignments:\n  3: [0, 1, 2, 0, 3, 1]\n  4: [0, 1, 2, 3, 0, 1]\n',
+    });
+    try {
+      const { out } = await shardlens(['place', 'map.yaml'], folder.path);
+      expect(out).toContain('4 + 2 redundant = 6 slots, 3 a GPU');
+      // Layer 3: GPU 0 has 2 + 1 + 1, GPU 1 has 2 + 1 + 1.
+      expect(out).toMatch(/ 3 +1\.000/);
+      const csv = await shardlens(['place', 'map.yaml', '--format', 'csv'], folder.path);
+      expect(csv.out.split('\n').slice(0, 3)).toEqual(['layer,gpu,slot,expert', '3,0,0,0', '3,0,1,1']);
+    } finally {
+      folder.dispose();
+    }
+  });
+
   it('places as EPLB does, from loads alone', async () => {
     const folder = folderWith({ 'loads.json': JSON.stringify(README) });
     try {

@@ -18,6 +18,13 @@ export function refuseShape(shape: PlacementShape, policy: PlacementPolicy): Pla
   return refuseShapeFor(shape, POLICIES[policy].demands);
 }
 
+/** True when a policy that puts groups on nodes cannot, because the nodes do not divide the groups, and goes on as if there were none. */
+export function fallsBackToGlobal({ groups, nodes }: PlacementShape, policy: PlacementPolicy): boolean {
+  return (
+    POLICIES[policy].demands.hierarchy === 'where-groups-divide' && nodes > 1 && groups > 1 && groups % nodes !== 0
+  );
+}
+
 /**
  * Places every layer, or says which of the policy's conditions does not hold. Loads in any unit, finite and not negative; one row a
  * layer of `shape.experts` numbers. Deterministic.

@@ -1,4 +1,5 @@
 import {
+  fallsBackToGlobal,
   isPlacementRefusal,
   isPolicy,
   place,
@@ -7,7 +8,7 @@ import {
 } from '../../engine/placement/place';
 import type { Loads, Placement, PlacementShape } from '../../engine/placement/placement';
 import type { ResolvedPlan } from '../../plan/plan';
-import type { PlacementFile } from './loads';
+import type { PlacementSources } from './sources';
 
 /** A placement of a plan with the loads it was judged on. */
 export interface PlannedPlacement {
@@ -16,16 +17,48 @@ export interface PlannedPlacement {
   readonly uniformLoads: boolean;
   /** Model layer of the first row. */
   readonly firstLayer: number;
-}
-
-function moeRows({ model }: ResolvedPlan): { readonly first: number; readonly count: number } {
-  const pattern = model?.moeLayers ?? [];
-  const first = pattern.indexOf(true);
-  return { first: Math.max(0, first), count: pattern.filter(Boolean).length };
+  /** What happened that nobody asked for: a policy that gave up its groups, GPUs that were guessed. */
+  readonly notes: readonly string[];
 }
 
 /** Sizes that the caller sets over those of the plan. */
 export type PlacementSizes = Partial<Pick<PlacementShape, 'slots' | 'gpus' | 'nodes' | 'groups'>>;
+
+/** The part of a plan that placements need; a placement file has no plan of its own. */
+interface Known {
+  readonly experts: number;
+  readonly groups: number;
+  readonly layers: number;
+  readonly moeLayers: readonly boolean[];
+}
+
+function knownOf({ model }: ResolvedPlan): Known | undefined {
+  return model?.experts === undefined || model.experts <= 0
+    ? undefined
+    : {
+        experts: model.experts,
+        groups: model.expertGroups ?? 1,
+        layers: model.layers,
+        moeLayers: model.moeLayers ?? [],
+      };
+}
+
+function moeRows(known: Known | undefined): { readonly first: number; readonly count: number } {
+  const pattern = known?.moeLayers ?? [];
+  return { first: Math.max(0, pattern.indexOf(true)), count: pattern.filter(Boolean).length };
+}
+
+/** Rows that belong to MoE layers: SGLang's files have a row for every dense layer as well. */
+function moeOnly<Row>(rows: readonly Row[], known: Known | undefined): readonly Row[] {
+  const { first, count } = moeRows(known);
+  return count > 0 && rows.length === known?.layers && count < rows.length ? rows.slice(first, first + count) : rows;
+}
+
+/** GPUs for a file that says nothing of them: as many as give each an even part of the redundant slots, at most 64. */
+function guessedGpus(slots: number, experts: number): number {
+  const fits = [64, 32, 16, 8, 4, 2].filter((gpus) => slots % gpus === 0 && slots / gpus >= 2);
+  return fits.find((gpus) => slots > experts && (slots - experts) % gpus === 0) ?? fits[0] ?? 1;
+}
 
 /** Slots, GPUs, nodes and groups of a plan; undefined without routed experts over more than one rank. */
 export function placementShape(resolved: ResolvedPlan, sizes: PlacementSizes = {}): PlacementShape | undefined {
@@ -33,35 +66,65 @@ export function placementShape(resolved: ResolvedPlan, sizes: PlacementSizes = {
   const gpus = sizes.gpus ?? layout?.expert ?? 1;
   if (model?.experts === undefined || model.experts <= 0 || gpus <= 1) return undefined;
   const perNode = cluster?.gpusPerNode ?? gpus;
-  const nodes = Math.max(1, gpus % perNode === 0 ? gpus / perNode : 1);
   return {
-    layers: moeRows(resolved).count,
+    layers: moeRows(knownOf(resolved)).count,
     experts: model.experts,
     slots: model.experts + experts.redundant,
     gpus,
-    nodes,
+    nodes: nodesOf(gpus, perNode),
     groups: model.expertGroups ?? 1,
     ...sizes,
   };
 }
 
-/** Rows of a dump that belong to MoE layers: SGLang's dumps have a row of zeros for every dense layer. */
-function rowsFor(rows: Loads, resolved: ResolvedPlan): Loads {
-  const { first, count } = moeRows(resolved);
-  return rows.length === resolved.model?.layers && count < rows.length ? rows.slice(first, first + count) : rows;
+function nodesOf(gpus: number, perNode: number): number {
+  return Math.max(1, gpus % perNode === 0 ? gpus / perNode : 1);
 }
 
-function fromMap(map: readonly Int32Array[], shape: PlacementShape): Placement | undefined {
-  const legal = map.every(
+/** Sizes of a placement file: its own widths, the model and GPUs that comment or workspace file give it, else a guess that is told. */
+function fileShape(
+  resolved: ResolvedPlan,
+  { map, loads }: PlacementSources,
+  sizes: PlacementSizes,
+): { readonly shape: PlacementShape; readonly notes: string[] } | undefined {
+  const known = knownOf(resolved);
+  const { gpus: total, nodes, gpusPerNode } = resolved.plan.cluster;
+  const highest = map?.physicalToLogical.reduce((most, row) => row.reduce((a, b) => Math.max(a, b), most), -1) ?? -1;
+  const experts = known?.experts ?? loads?.loads[0]?.length ?? highest + 1;
+  const slots = sizes.slots ?? map?.physicalToLogical[0]?.length ?? experts;
+  const product = nodes === undefined || gpusPerNode === undefined ? undefined : nodes.value * gpusPerNode.value;
+  const stated = sizes.gpus ?? map?.gpus ?? total?.value ?? product;
+  const gpus = stated ?? guessedGpus(slots, experts);
+  if (experts <= 0 || gpus <= 1) return undefined;
+  const rows = map?.physicalToLogical.length ?? loads?.loads.length ?? 0;
+  const shape = {
+    layers: rows,
+    experts,
+    slots,
+    gpus,
+    nodes: nodesOf(gpus, gpusPerNode?.value ?? 8),
+    groups: known?.groups ?? 1,
+    ...sizes,
+  };
+  return {
+    shape,
+    notes:
+      stated === undefined ? [`${gpus} GPUs are assumed: a placement file does not say how many share its slots.`] : [],
+  };
+}
+
+/** A placement from rows that somebody wrote; undefined where they do not fit the shape. */
+export function placementOf(rows: readonly Int32Array[], shape: PlacementShape, policy: string): Placement | undefined {
+  const fits = rows.every(
     (row) => row.length === shape.slots && row.every((expert) => expert >= 0 && expert < shape.experts),
   );
-  if (!legal) return undefined;
-  const replicaCounts = map.map((row) => {
+  if (!fits || shape.slots % shape.gpus !== 0) return undefined;
+  const replicaCounts = rows.map((row) => {
     const counts = new Int32Array(shape.experts);
     for (const expert of row) counts[expert] = (counts[expert] ?? 0) + 1;
     return counts;
   });
-  return { policy: 'file', shape: { ...shape, layers: map.length }, physicalToLogical: map, replicaCounts };
+  return { policy, shape: { ...shape, layers: rows.length }, physicalToLogical: rows, replicaCounts };
 }
 
 /** The policy that the plan names; a placement read from a file has none. */
@@ -70,39 +133,55 @@ export function policyOf(resolved: ResolvedPlan): PlacementPolicy {
   return isPolicy(algorithm) ? algorithm : 'eplb';
 }
 
-/** Places the experts of a plan under its own or the asked policy, on loads from `file` or, without one, on equal loads. */
+function loadsFor(
+  sources: PlacementSources,
+  known: Known | undefined,
+  shape: PlacementShape,
+): { readonly loads: Loads; readonly uniform: boolean } {
+  const stated = sources.loads === undefined ? undefined : moeOnly(sources.loads.loads, known);
+  const fits = stated !== undefined && stated.every((row) => row.length === shape.experts);
+  const even = (): Float64Array => new Float64Array(shape.experts).fill(1);
+  return fits
+    ? { loads: stated, uniform: false }
+    : { loads: Array.from({ length: shape.layers }, even), uniform: true };
+}
+
+/** Says that a policy gave up its groups; empty where it did not. */
+export function fallbackNote(shape: PlacementShape, policy: PlacementPolicy): string[] {
+  return fallsBackToGlobal(shape, policy)
+    ? [
+        `${shape.groups} expert groups do not divide over ${shape.nodes} nodes, so ${policy} places globally and ignores them.`,
+      ]
+    : [];
+}
+
+/** Places the experts of a plan under its own or the asked policy, on the loads at hand or, without any, on equal loads. */
 export function plannedPlacement(
   resolved: ResolvedPlan,
-  file: PlacementFile | undefined,
+  sources: PlacementSources,
   asked?: string,
   sizes: PlacementSizes = {},
 ): PlannedPlacement | PlacementRefusal | undefined {
-  const shape = placementShape(resolved, sizes);
+  const known = knownOf(resolved);
+  const own = resolved.plan.dialect === 'placement' ? fileShape(resolved, sources, sizes) : undefined;
+  const shape = own?.shape ?? placementShape(resolved, sizes);
   if (shape === undefined) return undefined;
-  const stated = file?.kind === 'loads' ? rowsFor(file.loads, resolved) : undefined;
-  const profiles = file?.kind === 'loads' ? file.steps?.map((step) => rowsFor(step, resolved)) : undefined;
-  const loads = stated ?? Array.from({ length: shape.layers }, () => new Float64Array(shape.experts).fill(1));
-  const firstLayer = moeRows(resolved).first;
-  const fixed =
-    file?.kind === 'map' && (asked === undefined || asked === 'file')
-      ? fromMap(file.physicalToLogical, shape)
-      : undefined;
+  const rows = sources.map === undefined ? undefined : moeOnly(sources.map.physicalToLogical, known);
+  const wantsFile = asked === undefined || asked === 'file';
+  const fixed = rows !== undefined && wantsFile ? placementOf(rows, shape, 'file') : undefined;
+  const { loads, uniform } = loadsFor(sources, known, fixed?.shape ?? shape);
+  const policy = asked !== undefined && isPolicy(asked) ? asked : policyOf(resolved);
+  const profiles = sources.loads?.steps?.map((step) => moeOnly(step, known));
   const placement =
-    fixed ??
-    place(
-      loads,
-      { ...shape, layers: loads.length },
-      asked !== undefined && isPolicy(asked) ? asked : policyOf(resolved),
-      profiles === undefined ? {} : { profiles },
-    );
+    fixed ?? place(loads, { ...shape, layers: loads.length }, policy, profiles === undefined ? {} : { profiles });
   if (isPlacementRefusal(placement)) return placement;
+  const count = placement.physicalToLogical.length;
   return {
     placement,
-    loads:
-      loads.length === placement.physicalToLogical.length
-        ? loads
-        : placement.physicalToLogical.map(() => loads[0] ?? new Float64Array(shape.experts)),
-    uniformLoads: stated === undefined,
-    firstLayer,
+    loads: Array.from({ length: count }, (_, layer) => loads[layer] ?? loads[0] ?? new Float64Array(shape.experts)),
+    uniformLoads: uniform,
+    firstLayer:
+      known === undefined ? (sources.map?.firstLayer ?? sources.loads?.firstLayer ?? 0) : moeRows(known).first,
+    notes: [...(own?.notes ?? []), ...(fixed === undefined ? fallbackNote(placement.shape, policy) : [])],
   };
 }

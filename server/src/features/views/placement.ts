@@ -3,7 +3,7 @@ import { encodeColumn } from '../../protocol/columns';
 import type { PlacementAnswer, PlacementParams, PlacementView } from '../../protocol/placement';
 import type { Analysis, FileLookup } from '../analysis';
 import { linksTo } from '../fields';
-import { readPlacementFile, type PlacementFile } from '../placement/loads';
+import { placementSources } from '../placement/sources';
 import { plannedPlacement, type PlannedPlacement } from '../placement/planned';
 import { noView, viewFrame } from './frame';
 
@@ -61,20 +61,13 @@ function view(analysis: Analysis, planned: PlannedPlacement, fromFile: boolean):
   };
 }
 
-/** The file that the plan names for loads or a placement, where its text is at hand. */
-export function placementFile(analysis: Analysis, files: FileLookup): PlacementFile | undefined {
-  const reference = analysis.references.find(({ kind }) => kind === 'placement');
-  const text = reference === undefined ? undefined : files(reference.uri);
-  return typeof text === 'string' ? readPlacementFile(text) : undefined;
-}
-
 /** Where every expert replica of the plan sits, with its load; a refusal comes back as its sentence. */
 export function placementView(analysis: Analysis, params: PlacementParams, files: FileLookup): PlacementAnswer {
   const { resolved } = analysis;
   if (resolved?.model === undefined || resolved.layout === undefined)
     return noView(analysis, 'The model is not known.');
-  const file = placementFile(analysis, files);
-  const planned = plannedPlacement(resolved, file, params.policy);
+  const sources = placementSources(analysis, files);
+  const planned = plannedPlacement(resolved, sources, params.policy);
   const { uri } = analysis;
   if (planned === undefined) {
     const dense = (resolved.model.experts ?? 0) === 0;
@@ -87,5 +80,5 @@ export function placementView(analysis: Analysis, params: PlacementParams, files
     };
   }
   if ('rule' in planned) return { empty: true, uri, reason: planned.message };
-  return view(analysis, planned, file?.kind === 'map');
+  return view(analysis, planned, sources.map !== undefined);
 }
