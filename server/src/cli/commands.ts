@@ -3,10 +3,18 @@ import { checkCommand } from './check';
 import { estimateCommand } from './estimate';
 import { lspCommand } from './lsp';
 import { placeCommand } from './place';
+import { planCommand } from './plan';
 import { scheduleCommand } from './schedule';
 import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './usage';
 
-const COMMANDS: readonly Command[] = [checkCommand, estimateCommand, scheduleCommand, placeCommand, lspCommand];
+const COMMANDS: readonly Command[] = [
+  checkCommand,
+  estimateCommand,
+  scheduleCommand,
+  placeCommand,
+  planCommand,
+  lspCommand,
+];
 
 function help(): string {
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}\n`);

@@ -1,11 +1,11 @@
 import { findGpu, gpuNames } from '../dialects/presets';
-import { amountOf } from '../features/directives';
 import type { EstimateAnswer, EstimateClass } from '../features/estimate';
 import { estimateAnswer } from '../features/estimate';
 import { bytes, count, gib, parameters, percent, seconds } from '../features/format';
+import { amounts } from './amounts';
 import { openFile } from './files';
 import { findingRows, hasErrors, type FindingRow } from './findings';
-import { oneOf, readArguments, singleFile, wholeNumber, type Arguments } from './options';
+import { oneOf, readArguments, singleFile, wholeNumber } from './options';
 import { facts, table, type Column } from './table';
 import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './usage';
 
@@ -168,19 +168,6 @@ function estimateText(answer: Shown): string {
   return blocks.join('\n');
 }
 
-/** Amounts such as `14.8T` or `1.75`. */
-function termOptions(given: Arguments): { tokens?: number; price?: number; watts?: number } {
-  const entries = (['tokens', 'price', 'watts'] as const).flatMap((name) => {
-    const text = given.text(name);
-    if (text === undefined) return [];
-    const value = amountOf(text);
-    if (value === undefined)
-      throw new UsageError(`--${name} must be an amount such as 2, 1.75 or 14.8T, not ${JSON.stringify(text)}`);
-    return [[name, value] as const];
-  });
-  return Object.fromEntries(entries);
-}
-
 function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
   const given = readArguments(args, ['model', 'gpu', 'gpus', 'tokens', 'price', 'watts', 'format']);
   const format = oneOf(given, 'format', ['text', 'json']);
@@ -196,7 +183,7 @@ function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
     ...(model === undefined ? {} : { model }),
     ...(gpu === undefined ? {} : { gpu }),
     ...(gpus === undefined ? {} : { gpus }),
-    ...termOptions(given),
+    ...amounts(given, ['tokens', 'price', 'watts']),
   });
   const answer = estimateAnswer(analysis);
   if ('reason' in answer) throw new UsageError(`no estimate of ${file}: ${answer.reason}`);

@@ -77,6 +77,12 @@ export interface OpenedFile {
   readonly lookup: FileLookup;
 }
 
+/** Analyses a text as if it were the file. */
+export function openText(cwd: string, file: string, text: string, settings: AnalysisSettings): Analysis {
+  const uri = pathToFileURL(path.resolve(cwd, file)).toString();
+  return analyze({ uri, version: 2, text, settings, files: companionLookup(cwd, file) });
+}
+
 /** Reads and analyses one file; throws a UsageError when it cannot be read. */
 export function openFile(cwd: string, file: string, settings: AnalysisSettings = { rules: {} }): OpenedFile {
   const text = readText(cwd, file);

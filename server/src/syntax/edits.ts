@@ -38,6 +38,8 @@ export function scalarText(value: Value, language: ConfigLanguage): string {
 
 function keyText(key: string, language: ConfigLanguage): string {
   if (language === 'toml') return BARE_TOML.test(key) ? key : quoted(key);
+  // An option of a command line is a plain key although it begins with dashes.
+  if (language === 'yaml' && /^--[A-Za-z][\w-]*$/.test(key)) return key;
   return language === 'yaml' ? scalarText(key, language) : quoted(key);
 }
 

@@ -48,7 +48,7 @@ export function* degreesOf(input: TrainingInput, space: SearchSpace, gpus: numbe
     if (!cutsModel(input, tensor)) continue;
     for (const context of space.context) {
       const expertTensors = experts > 0 && space.cutExperts && tensor > 1 ? [1, tensor] : [1];
-      for (const expertTensor of experts === 0 ? [input.layout.expertTensor] : expertTensors) {
+      for (const expertTensor of expertTensors) {
         if (experts > 0 && size(model.expertIntermediateSize) % expertTensor !== 0) continue;
         for (const expert of space.expert)
           if (gpus % (tensor * context) === 0) yield { gpus, tensor, context, expert, expertTensor };

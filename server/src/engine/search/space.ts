@@ -29,6 +29,8 @@ export interface Freedom {
   /** GPU counts to look at; default: the plan's own. */
   readonly gpus?: readonly number[];
   readonly unevenStages?: boolean;
+  /** Schedules that the file can say; default: those of its stack. */
+  readonly kinds?: readonly ScheduleKind[];
   /** Also tries FP8 products where the GPU has them and the plan computes in BF16. Default false: it changes the numbers. */
   readonly precision?: boolean;
 }
@@ -111,7 +113,9 @@ export function trainingSpace(input: TrainingInput, freedom: Freedom = {}): Sear
   const dataOnly = DATA_ONLY.has(optimizer.stack);
   const degrees = (field: string, own: number, values: () => readonly number[]): readonly number[] =>
     dataOnly && own === 1 ? [1] : keep(field, own, () => withOwn(values(), own));
-  const kinds = KINDS[optimizer.stack] ?? ['1f1b'];
+  const stackKinds = freedom.kinds ?? KINDS[optimizer.stack] ?? ['1f1b'];
+  // Without experts there is no exchange to hide.
+  const kinds = size(model.experts) > 0 ? stackKinds : stackKinds.filter((kind) => kind !== '1f1b-ep-overlap');
   const world = layout.worldSize;
   return {
     gpus: freedom.gpus ?? [world],

@@ -131,7 +131,7 @@ function addSchedules(
         passes.set(stages, own);
       }
       const quick = quickSeconds(kind, pipeline, virtual, microbatches, own);
-      for (const zero of field.space.zero) {
+      for (const zero of zeroStages(field, choice, pipeline)) {
         field.legal += 1;
         const whole: Choice = {
           ...choice,
@@ -148,6 +148,11 @@ function addSchedules(
       }
     }
   }
+}
+
+/** With nobody to share states with, a ZeRO stage changes nothing: the plan's own stays. */
+function zeroStages({ base, space }: Field, { gpus, tensor }: LayerChoice, pipeline: number): SearchSpace['zero'] {
+  return gpus === tensor * pipeline ? [base.optimizer.zeroStage] : space.zero;
 }
 
 /** A schedule means nothing without a pipeline; the plan's own word stays where it can. */
