@@ -15,6 +15,7 @@ import { commentDirective, settingsDirective } from './directives';
 import { indexLines } from './lines';
 import { estimateMemory } from './estimates';
 import { linkedPlacements } from './placement/linked';
+import { contextAboveCache } from './rules/context-length';
 import { unknownGpu, unknownModel } from './rules/unknown-names';
 import { noRoomForCache, OUT_OF_MEMORY, outOfMemory } from './rules/out-of-memory';
 import { fileNameOf, languageOf, resolveBeside } from './uris';
@@ -90,6 +91,7 @@ function ruleFindings(
     : [
         ...shared,
         ...guarded(OUT_OF_MEMORY, () => [...outOfMemory(resolved, memory), ...noRoomForCache(resolved, memory)]),
+        ...guarded('context-above-cache', () => contextAboveCache(resolved, memory)),
       ];
 }
 

@@ -21,6 +21,8 @@ const FOREIGN = [
   'architectures',
   'pipe_parallel_size',
   'pipe-parallel-size',
+  'train_iters',
+  'train-iters',
 ];
 
 /** A DeepSpeed configuration; JSON, which DeepSpeed reads with comments and trailing commas. */

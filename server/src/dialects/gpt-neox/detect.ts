@@ -50,7 +50,9 @@ export function detectNeox(tree: ConfigTree, _fileName: string): Detection | und
   const local =
     keys.has('output_layer_parallelism') ||
     keys.has('gpt_j_residual') ||
-    keys.has('scaled_upper_triang_masked_softmax_fusion');
+    keys.has('scaled_upper_triang_masked_softmax_fusion') ||
+    // Partial files leave the degrees to another one; these two never stand beside DeepSpeed's keys elsewhere.
+    (keys.has('train_micro_batch_size_per_gpu') && keys.has('train_iters') && keys.has('data_impl'));
   if (degrees === undefined && !local) return undefined;
   return weigh('gpt-neox', [degrees, own, when(local, 0.25, 'keys that only GPT-NeoX has')]);
 }

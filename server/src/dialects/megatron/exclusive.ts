@@ -1,3 +1,4 @@
+import { NEMO1 } from './profiles';
 import type { Finding } from '../../plan/finding';
 import type { Entry } from '../../syntax/tree';
 import { listed, remark } from '../common/findings';
@@ -129,7 +130,8 @@ export function formFindings(args: MegatronArguments): Finding[] {
 }
 
 function recomputeFindings(args: MegatronArguments): Finding[] {
-  if (args.text('recompute_granularity') !== 'selective') return [];
+  // NeMo passes a method over under selective recompute, and its own configurations give both.
+  if (args.text('recompute_granularity') !== 'selective' || args.profile === NEMO1) return [];
   return ['recompute_method', 'recompute_num_layers'].flatMap((destination): Finding[] => {
     const entry = args.entry(destination);
     if (entry === undefined || !isSet(args, destination)) return [];

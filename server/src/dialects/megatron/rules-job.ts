@@ -159,6 +159,7 @@ const offloading: readonly Check[] = checks(CONFIG, [
     covers: ['MEG-114'],
     keys: [OFFLOADED, 'num_layers'],
     when: (values) => {
+      if (values.flag('cpu_offloading') === false) return false;
       const count = values.integer(OFFLOADED);
       const layers = values.integer('num_layers');
       return count !== undefined && count !== 0 && (count < 0 || (layers !== undefined && count >= layers));
@@ -169,6 +170,8 @@ const offloading: readonly Check[] = checks(CONFIG, [
 ]);
 
 function offloads(values: MegatronValues): boolean {
+  // Configurations that have a switch of its own keep the number of layers while it is off.
+  if (values.flag('cpu_offloading') === false) return false;
   return (values.integer(OFFLOADED) ?? 0) > 0 || values.flag('cpu_offloading') === true;
 }
 

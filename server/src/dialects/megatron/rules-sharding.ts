@@ -337,7 +337,13 @@ const formats: readonly Check[] = [
       covers: ['MEG-032'],
       keys: ['fp8_param_gather', DISTRIBUTED, FSDP, FSDP2],
       when: (values) =>
-        on(values, 'fp8_param_gather') && off(values, DISTRIBUTED) && off(values, FSDP) && off(values, FSDP2),
+        on(values, 'fp8_param_gather') &&
+        off(values, DISTRIBUTED) &&
+        off(values, FSDP) &&
+        off(values, FSDP2) &&
+        // Inference runs without gradients, and then there is nothing to shard.
+        isAbsent(values, 'inference_max_requests') &&
+        isAbsent(values, 'inference_max_seq_length'),
       says: 'FP8 parameters are gathered only where they are sharded: `--fp8-param-gather` needs `--use-distributed-optimizer` or FSDP.',
     },
     {

@@ -70,7 +70,8 @@ function readBatch(values: ConfigValues, micro: string): Planned<BatchSpec> {
   const length = whichOf(values, [
     'dataset.seq_len',
     'dataset.seq_length',
-    'packed_sequence.packed_sequence_size',
+    // Zero turns packing off.
+    ...(values.integer('packed_sequence.packed_sequence_size') === 0 ? [] : ['packed_sequence.packed_sequence_size']),
     'autopipeline.pp_seq_len',
   ]);
   const small = pipeline

@@ -14,6 +14,9 @@ const PARTS = {
   workspace: 'workspace',
 } as const;
 
+/** How far an engine's own choice of its share of the memory may be from ours. */
+const FRACTION_DOUBT = 0.03;
+
 export const OUT_OF_MEMORY = 'out-of-memory';
 
 function largestPart(rank: RankClass): string {
@@ -79,7 +82,9 @@ export function noRoomForCache(resolved: ResolvedPlan, memory: MemoryReport | un
   const fraction = serving.memoryFraction ?? 1;
   const budget = fraction * cluster.memoryBytes;
   const guessed = plan.cluster.gpu?.origin === 'assumed';
-  const severity = guessed ? 'information' : rank.parts.weights > budget ? 'error' : 'warning';
+  // A share that the engine works out from the GPU by itself is known to a few percent only.
+  const slack = plan.serving.memoryFraction?.origin === 'file' ? 0 : FRACTION_DOUBT * cluster.memoryBytes;
+  const severity = guessed ? 'information' : rank.parts.weights > budget + slack ? 'error' : 'warning';
   const message = `Weights take ${gib(rank.parts.weights)} GiB of the ${gib(budget)} GiB that the server may use on rank ${rank.example} (${fraction} of one ${cluster.gpu}), which leaves no room for the KV cache.`;
   const anchors = [plan.layout.tensor, plan.serving.memoryFraction, plan.model.name];
   const place = placed(anchors.map((value) => ({ value, says: value?.label ?? 'this value' })));
