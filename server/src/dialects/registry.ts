@@ -17,6 +17,7 @@ import { nemoAutomodel } from './nemo-automodel/dialect';
 import { torchtitan } from './torchtitan/dialect';
 import { vllm } from './vllm/dialect';
 import { deepSpeed } from './deepspeed/dialect';
+import { trl } from './trl/dialect';
 import { verl } from './verl/dialect';
 import { axolotl } from './axolotl/dialect';
 import { llamaFactory } from './llama-factory/dialect';
@@ -45,6 +46,7 @@ export const dialects: readonly Dialect[] = [
   llmCompressor,
   modelopt,
   deepSpeed,
+  trl,
   verl,
   axolotl,
   llamaFactory,

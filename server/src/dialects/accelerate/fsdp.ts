@@ -105,3 +105,21 @@ export function fsdpPrecision(compute: Sourced<DType> | undefined): Plan['precis
     masterWeights: byDefault('none', 'the sharded weights are the master weights'),
   });
 }
+
+/** The Trainer's words for FSDP, such as `full_shard auto_wrap offload`. */
+export function wordsOfFsdp(source: Source, names: FsdpNames): Sections {
+  const words = source.words('fsdp') ?? [];
+  const strategy = words.map(strategyOf).find((found) => found !== undefined);
+  const stated = strategy === undefined || source.entry(fsdpKey(source, names, 'sharding_strategy')) !== undefined;
+  const stage = strategy === undefined ? 3 : STAGE[strategy];
+  const offload = words.includes('offload') ? taken(source, 'fsdp', true) : undefined;
+  return {
+    ...NO_SECTIONS,
+    optimizer: present<Plan['optimizer']>({
+      zeroStage: stated ? undefined : taken(source, 'fsdp', stage),
+      reshardAfterForward: stated ? undefined : taken(source, 'fsdp', stage === 3),
+      offloadParameters: offload,
+      offloadOptimizer: offload,
+    }),
+  };
+}

@@ -3,7 +3,7 @@ import type { TrainingDetails } from '../../engine/memory/input';
 import type { Finding } from '../../plan/finding';
 import type { Plan, Sourced } from '../../plan/plan';
 import type { ConfigTree, MapNode } from '../../syntax/tree';
-import { fsdpKey, fsdpPrecision, fsdpSections, strategyOf } from '../accelerate/fsdp';
+import { fsdpPrecision, fsdpSections, wordsOfFsdp } from '../accelerate/fsdp';
 import { nestedKeyFindings } from '../common/nested-keys';
 import { rootMap } from '../common/nodes';
 import { isTruthy } from '../common/rows';
@@ -109,29 +109,6 @@ function layoutOf(source: Source): Plan['layout'] {
   });
 }
 
-/** FSDP1's words in a list, such as `full_shard` and `offload`. */
-function wordsOfFsdp(source: Source): Sections {
-  const words = source.words('fsdp') ?? [];
-  const strategy = words.map(strategyOf).find((found) => found !== undefined);
-  const zero = strategy === undefined || source.entry(fsdpKey(source, FSDP_NAMES, 'sharding_strategy')) !== undefined;
-  const stage =
-    strategy === 'NO_SHARD'
-      ? 0
-      : strategy?.includes('GRAD_OP') === true || strategy?.endsWith('ZERO2') === true
-        ? 2
-        : 3;
-  const offload = words.includes('offload');
-  return {
-    ...NO_SECTIONS,
-    optimizer: present<Plan['optimizer']>({
-      zeroStage: zero ? undefined : taken(source, 'fsdp', stage),
-      reshardAfterForward: zero ? undefined : taken(source, 'fsdp', stage === 3),
-      offloadParameters: offload ? taken(source, 'fsdp', true) : undefined,
-      offloadOptimizer: offload ? taken(source, 'fsdp', true) : undefined,
-    }),
-  };
-}
-
 function sectionsOf(source: Source): Sections {
   const details = adapterOf(source);
   const adapters = details.lora !== undefined;
@@ -156,7 +133,7 @@ function sectionsOf(source: Source): Sections {
   const own = overlaid(base, fsdpSections(source, FSDP_NAMES));
   // FSDP raises what trains to FP32 under mixed precision; frozen weights keep their format.
   const precision = adapters || loadedAs(source).value === 'F32' ? own.precision : fsdpPrecision(loadedAs(source));
-  return overlaid({ ...own, precision }, wordsOfFsdp(source));
+  return overlaid({ ...own, precision }, wordsOfFsdp(source, FSDP_NAMES));
 }
 
 function keyFindings(root: MapNode): Finding[] {

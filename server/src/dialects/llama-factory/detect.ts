@@ -1,6 +1,6 @@
 import type { ConfigTree } from '../../syntax/tree';
 import { keysSeen, weigh, when } from '../common/evidence';
-import { childOf, isScalar, mapOf, rootMap } from '../common/nodes';
+import { childOf, hasKey, isScalar, mapOf, rootMap } from '../common/nodes';
 import type { Detection } from '../dialect';
 
 const OWN = [
@@ -35,12 +35,13 @@ export function detectLlamaFactory(tree: ConfigTree, _fileName: string): Detecti
   const staged = isScalar(stage) && typeof stage.value === 'string' && STAGES.includes(stage.value);
   const first =
     keys.has('model') &&
-    (keys.has('train_dataset') || keys.has('dist_config')) &&
+    (keys.has('train_dataset') || keys.has('dist_config') || keys.has('peft_config')) &&
     (keys.has('micro_batch_size') ||
       keys.has('global_batch_size') ||
       keys.has('dist_config') ||
       keys.has('cutoff_len') ||
-      keys.has('output_dir'));
+      keys.has('output_dir') ||
+      hasKey(mapOf(root, 'peft_config'), 'name'));
   const named = keys.has('model_name_or_path');
   return weigh('llama-factory', [
     when(named, 0.25, 'key `model_name_or_path`'),

@@ -6,12 +6,12 @@ import { nestedKeyFindings } from '../common/nested-keys';
 import { rootMap } from '../common/nodes';
 import { byDefault, present } from '../common/sourced';
 import { DEEPSPEED, deepSpeedBeside } from '../deepspeed/companion';
-import { completeDeepSpeed, deepSpeedSections, zeroStage } from '../deepspeed/plan';
+import { completeDeepSpeed, zeroStage } from '../deepspeed/plan';
 import { NO_SECTIONS, overlaid, trainingPlan, type Sections } from '../deepspeed/sections';
 import { checkSource, hidden, layered, placeIn, taken, type Source } from '../deepspeed/source';
 import { HF_TRAINER, withAuto } from '../deepspeed/trainer';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
-import { adapterDetails, modelFile, trainerSections, type TrainerNames } from '../trl/trainer';
+import { adapterDetails, launched, modelFile, trainerSections, type TrainerNames } from '../trl/trainer';
 import { llamaFactoryFile } from './framework';
 import { classicPrecision, quantizedBase } from './precision';
 import { byMegatron, llamaFactoryConditions } from './rules';
@@ -72,7 +72,7 @@ function megatronSections(source: Source): Sections {
   };
 }
 
-function classicSections(source: Source, deepSpeed: boolean): Sections {
+function classicSections(source: Source): Sections {
   const trainer = trainerSections(source, NAMES);
   const kind = source.text('finetuning_type') ?? 'lora';
   const adapters = kind === 'lora' || kind === 'oft';
@@ -83,18 +83,11 @@ function classicSections(source: Source, deepSpeed: boolean): Sections {
     return { ...megatron, details: lora };
   }
   const { precision, details } = classicPrecision(source, adapters);
-  const own = overlaid(trainer, {
-    ...NO_SECTIONS,
+  return launched(
+    source,
+    overlaid(trainer, { ...NO_SECTIONS, details: { ...details, ...lora, ...quantizedBase(source) } }),
     precision,
-    details: { ...details, ...lora, ...quantizedBase(source) },
-  });
-  if (!deepSpeed) return own;
-  const sharded = deepSpeedSections(source, DEEPSPEED);
-  const both = overlaid({ ...own, precision: {} }, sharded);
-  const { autocast: _, ...rest } = both.details;
-  const half = sharded.precision.weights?.value !== 'F32';
-  // DeepSpeed casts the whole model, adapters included, to its own half format.
-  return { ...both, details: rest.lora === undefined || !half ? rest : { ...rest, lora: { ...rest.lora, bytes: 2 } } };
+  );
 }
 
 /** Every parallel degree multiplies here, expert parallelism too: stricter than Megatron itself. */
@@ -175,8 +168,7 @@ export function readLlamaFactory(tree: ConfigTree, read: ReadCompanion): Dialect
   const named = deepSpeedBeside(own, first ? 'dist_config.config_file' : 'deepspeed', read);
   const plain = layered([{ root, prefix: '' }, ...named.layers]);
   const source = withAuto(plain, first ? { train_micro_batch_size_per_gpu: 'micro_batch_size' } : HF_TRAINER);
-  const deepSpeed = own.entry(first ? 'dist_config.config_file' : 'deepspeed') !== undefined;
-  const sections = first ? readFirst(source) : classicSections(source, deepSpeed);
+  const sections = first ? readFirst(source) : classicSections(source);
   return {
     plan: trainingPlan('llama-factory', overlaid(sections, { ...NO_SECTIONS, unresolved: named.unresolved })),
     ...(named.layers.length === 0 ? {} : { complete: completeDeepSpeed(source, DEEPSPEED) }),

@@ -2,8 +2,12 @@ import type { DType } from '../../engine/spec/numbers';
 import type { OptimizerSpec } from '../../engine/spec/training';
 import type { TrainingDetails } from '../../engine/memory/input';
 import type { Plan, Sourced } from '../../plan/plan';
+import { fsdpPrecision, fsdpSections, wordsOfFsdp } from '../accelerate/fsdp';
+import { isTruthy } from '../common/rows';
 import { byDefault, present } from '../common/sourced';
-import { NO_SECTIONS, type Sections } from '../deepspeed/sections';
+import { DEEPSPEED } from '../deepspeed/companion';
+import { deepSpeedSections } from '../deepspeed/plan';
+import { NO_SECTIONS, overlaid, type Sections } from '../deepspeed/sections';
 import { follows, hidden, taken, type Source } from '../deepspeed/source';
 
 /** How one training YAML names what the Hugging Face Trainer reads. */
@@ -53,6 +57,43 @@ export function trainerPrecision(source: Source, weights?: Sourced<DType>): Plan
     firstMoment: kept ? byDefault(weights.value, "states take the weights' format") : undefined,
     secondMoment: kept ? byDefault(weights.value, "states take the weights' format") : undefined,
   });
+}
+
+/** Training of adapters: frozen weights keep the format they are loaded in, adapters and their states are FP32. */
+export function adapterPrecision(source: Source, weights?: Sourced<DType>): Plan['precision'] {
+  const { compute } = trainerPrecision(source, weights);
+  return present<Plan['precision']>({
+    weights,
+    compute: compute ?? weights,
+    masterWeights: byDefault('none', 'the Trainer keeps no second copy of the weights'),
+  });
+}
+
+/** FSDP options as the Trainer nests them. */
+const FSDP_NAMES = { section: 'fsdp_config', version: ['fsdp_config.version', 'fsdp_config.fsdp_version'] };
+
+/**
+ * Sections of a trainer's file with the sharding that the same file asks for: DeepSpeed, FSDP, or neither.
+ * `precision` holds where the Trainer itself runs the step.
+ */
+export function launched(source: Source, base: Sections, precision: Plan['precision']): Sections {
+  if (isTruthy(source, 'deepspeed')) {
+    const both = overlaid(base, deepSpeedSections(source, DEEPSPEED));
+    const { autocast: _, lora, ...rest } = both.details;
+    const half = both.precision.weights?.value !== 'F32';
+    // DeepSpeed casts the whole model, adapters included, to its own half format.
+    const adapters = lora === undefined ? {} : { lora: half ? { ...lora, bytes: 2 } : lora };
+    return { ...both, details: { ...rest, ...adapters } };
+  }
+  if (!isTruthy(source, 'fsdp')) return overlaid(base, { ...NO_SECTIONS, precision });
+  const { autocast: _, ...details } = base.details;
+  const own = overlaid({ ...base, details }, fsdpSections(source, FSDP_NAMES));
+  const raised =
+    base.details.lora === undefined && precision.compute !== undefined && precision.compute.value !== 'F32';
+  return overlaid(
+    { ...own, precision: raised ? fsdpPrecision(precision.compute) : precision },
+    wordsOfFsdp(source, FSDP_NAMES),
+  );
 }
 
 /** Adapters: rank and targets under whichever names. */

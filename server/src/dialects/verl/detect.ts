@@ -11,7 +11,16 @@ const ENGINE = [
   'ppo_micro_batch_size_per_gpu',
   'ulysses_sequence_parallel_size',
   'param_offload',
+  'rollout_n',
+  'log_prob_micro_batch_size',
+  'log_prob_micro_batch_size_per_gpu',
+  'log_prob_use_dynamic_bsz',
+  'log_prob_max_token_len_per_gpu',
 ];
+/** Bases of verl's own trainers, by name. */
+const BASE = /^ppo_(megatron_|veomni_)?trainer$/;
+/** Groups that verl puts into a trainer. */
+const GROUP = /^(actor|rollout|ref|engine|critic|reward_model|model|optim|profiler)@/;
 
 /** A verl trainer configuration, or one of the group files that Hydra puts into it. */
 export function detectVerl(tree: ConfigTree, _fileName: string): Detection | undefined {
@@ -26,9 +35,9 @@ export function detectVerl(tree: ConfigTree, _fileName: string): Detection | und
   const model = mapOf(root, 'model');
   const engines = ENGINE.filter((key) => hasKey(root, key)).length;
   const defaults = entryOf(root, 'defaults')?.value;
-  const based =
-    isList(defaults) &&
-    defaults.items.some((item) => isScalar(item) && /ppo_(megatron_)?trainer|_trainer$/.test(String(item.value)));
+  const items = isList(defaults) ? defaults.items : [];
+  const based = items.some((item) => isScalar(item) && BASE.test(String(item.value)));
+  const groups = items.filter((item) => item.kind === 'map' && item.entries.some(({ key }) => GROUP.test(key))).length;
   return weigh('verl', [
     when(actor !== undefined, 0.7, 'section `actor_rollout_ref`'),
     when(targeted, 0.7, 'a class of verl as `_target_`'),
@@ -45,6 +54,7 @@ export function detectVerl(tree: ConfigTree, _fileName: string): Detection | und
       'section `model`',
     ),
     when(engines >= 3, 0.5, 'keys of an actor'),
-    when(based, 0.2, 'a base of verl in `defaults`'),
+    when(based, 0.5, 'a trainer of verl in `defaults`'),
+    when(groups > 0, Math.min(0.4, 0.15 * groups), 'groups of verl in `defaults`'),
   ]);
 }
