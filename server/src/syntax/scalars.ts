@@ -1,11 +1,12 @@
 import type { ScalarNode, Span } from './tree';
 
-/** Interpolations of OmegaConf and shells, Kubernetes variables, command substitution, Helm and Jinja templates. */
-const INTERPOLATION = /\$\{[^}]*\}|\$\([^)]*\)|\{\{.*?\}\}|(?:^|[\s=,:/"'])\$[A-Za-z_][A-Za-z0-9_]*/;
+/** Interpolations of OmegaConf and shells, Kubernetes variables, command substitution, Helm and Jinja templates, and the one field of a Python format string. */
+const INTERPOLATION =
+  /\$\{[^}]*\}|\$\([^)]*\)|\{\{.*?\}\}|(?:^|[\s=,:/"'])\$[A-Za-z_][A-Za-z0-9_]*|^["']?\{[A-Za-z_][A-Za-z0-9_]*\}["']?$/;
 
 /** True when a text holds something that only another tool can fill in. */
 export function isInterpolated(text: string): boolean {
-  return (text.includes('$') || text.includes('{{')) && INTERPOLATION.test(text);
+  return (text.includes('$') || text.includes('{')) && INTERPOLATION.test(text);
 }
 
 /** A scalar with its source text. Only strings can be interpolated, and numbers are finite: the rest keeps its source text as value. */

@@ -140,6 +140,8 @@ function pipelineOf(args: MegatronArguments, ranks: number | undefined): Pipelin
 function sequence(args: MegatronArguments, tensor: number | undefined): Sourced<boolean> | undefined {
   const entry = args.entry('sequence_parallel');
   const asked = args.flag('sequence_parallel');
+  // Inference does without it, and training alone needs it: arguments of a server say nothing about either.
+  if (entry === undefined && args.entry('inference_max_requests') !== undefined) return undefined;
   if (entry === undefined) return byDefault(false, args.profile.note);
   if (asked === undefined) return undefined;
   return asked && tensor === 1
