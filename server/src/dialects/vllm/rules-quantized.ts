@@ -1,7 +1,4 @@
-import type { QuantizationSpec } from '../../engine/spec/numbers';
-import { advice, nearest } from '../../plan/rules/rule-context';
-import { feedForwardTiles } from '../../plan/rules/fp8-blocks';
-import type { KnownModel, ModelRule } from './rules-model';
+import type { ModelRule } from './rules-model';
 
 /** `--quantization` words that each `quant_method` of a checkpoint may be served by. The first is what it is served by unasked. */
 const SERVED_BY: Readonly<Record<string, readonly string[]>> = {
@@ -40,54 +37,6 @@ const CAPABILITY: Readonly<Record<string, number>> = {
   gptq: 60,
 };
 
-interface GroupSlice {
-  readonly what: string;
-  readonly size: number;
-  readonly parts: number;
-  readonly slice: number;
-}
-
-/** Inner widths of linear layers that integer groups are laid along, as one rank holds them. Down and output projections are cut there. */
-function groupSlices({ model, layout, resolved: { serving } }: KnownModel): GroupSlice[] {
-  const sharding = { model, layout, ...(serving === undefined ? {} : { serving }) };
-  const dense = feedForwardTiles(sharding).map(({ what, size, parts }) => ({ what, size, parts }));
-  const heads = model.heads * (model.vHeadDim ?? model.headDim);
-  return [...dense, { what: 'attention output width', size: heads, parts: layout.tensor }]
-    .filter(({ size, parts }) => parts >= 1 && size % parts === 0)
-    .map((width) => ({ ...width, slice: width.size / width.parts }));
-}
-
-function isInteger4(quantization: QuantizationSpec): boolean {
-  return quantization.method === 'int4-group' && (quantization.weightBits ?? 4) >= 4;
-}
-
-function advised(known: KnownModel, unit: number): string {
-  const { model, layout } = known;
-  const degrees = Array.from({ length: Math.min(model.heads, 64) }, (_, index) => index + 1).filter((tensor) => {
-    if (model.heads % tensor !== 0) return false;
-    const other = { ...known, layout: { ...layout, tensor, expertTensor: layout.expert > 1 ? 1 : tensor } };
-    return groupSlices(other).every(({ slice }) => slice % unit === 0);
-  });
-  const near = nearest(layout.tensor, degrees);
-  return near.length === 0 ? '' : `${advice(near)} for tensor-parallel-size`;
-}
-
-/** What the kernels of GPTQ and AWQ checkpoints ask of a rank's slice. */
-function groupFault(known: KnownModel, kind: 'group' | 'kernel'): string | undefined {
-  const { quantization } = known.resolved;
-  if (!isInteger4(quantization)) return undefined;
-  const group = quantization.groupSize ?? -1;
-  for (const { what, size, parts, slice } of groupSlices(known)) {
-    const cut = `${what} ${size} / ${parts} = ${slice}`;
-    const split = group > 0 && slice % group !== 0;
-    if (kind === 'group' && split && parts > 1)
-      return `${cut} is not a multiple of the ${group} weights that share one scale${advised(known, group)}.`;
-    if (kind === 'kernel' && !(split && parts > 1) && slice % 128 !== 0)
-      return `${cut} is not a multiple of 128, which Marlin's kernels need; vLLM falls back to slow kernels where it has them and refuses otherwise${advised(known, 128)}.`;
-  }
-  return undefined;
-}
-
 /** Rules on how the checkpoint is stored and how it is asked to be read. */
 export const quantizedRules: readonly ModelRule[] = [
   {
@@ -121,21 +70,5 @@ export const quantizedRules: readonly ModelRule[] = [
         ? `\`${word}\` needs compute capability ${(least / 10).toFixed(1)}; ${gpu.value} has ${(capability.value / 10).toFixed(1)}.`
         : undefined;
     },
-  },
-  {
-    rule: 'group-not-dividing',
-    severity: 'error',
-    covers: ['VL-Q09'],
-    keys: ['tensor-parallel-size', 'model'],
-    source: ['model_executor/layers/quantization/utils/marlin_utils.py', 'verify_marlin_supports_shape'],
-    says: (_args, known) => groupFault(known, 'group'),
-  },
-  {
-    rule: 'kernel-not-tiling',
-    severity: 'warning',
-    covers: ['VL-Q09'],
-    keys: ['tensor-parallel-size', 'model'],
-    source: ['model_executor/layers/quantization/utils/marlin_utils.py', 'verify_marlin_supports_shape'],
-    says: (_args, known) => groupFault(known, 'kernel'),
   },
 ];

@@ -10,6 +10,7 @@ import { scheduleConstraint } from './pipeline';
 import type { Finding } from '../finding';
 import type { PlanRule, PlanRuleContext } from './rule-context';
 import { fp8BlockMisaligned } from './fp8-blocks';
+import { groupNotDividing, kernelNotTiling } from './integer-groups';
 import {
   evaluationNotDivisible,
   expertsNeedSequenceParallel,
@@ -39,6 +40,8 @@ export const planRules: readonly PlanRule[] = [
   stageLayersMismatch,
   intermediateNotDivisible,
   fp8BlockMisaligned,
+  groupNotDividing,
+  kernelNotTiling,
   expertsNotDivisible,
   expertWorldNotDivisible,
   gpuLacksFormat,
