@@ -119,7 +119,7 @@ describe.skipIf(chromiumPath() === undefined)('the timeline in Chromium', () => 
   it('shows config lines for its figures and asks for another schedule', async () => {
     const page = await show();
     await page.getByRole('button', { name: 'PP 4' }).click();
-    await page.locator('select').selectOption('dualpipev');
+    await page.locator('.picker select').selectOption('dualpipev');
     const posted = await open.posted();
     expect(posted).toContainEqual({ type: 'reveal', link: link('pipeline_model_parallel_size', 8) });
     expect(posted).toContainEqual({ type: 'request', kind: 'dualpipev' });

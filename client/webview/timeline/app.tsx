@@ -1,34 +1,49 @@
 import type { JSX, RefObject } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { TimelineView } from '../../../server/src/protocol/timeline';
-import { Assumptions, EmptyState, ExportMenu, LiveRegion, PinTool, StaleBar, Tool } from '../kit/chrome';
-import { exportName, savePng, saveSvg, saveText } from '../kit/export';
-import type { Scene } from '../kit/export';
+import { Assumptions, EmptyState, LiveRegion, StaleBar } from '../kit/chrome';
 import type { Host } from '../kit/host';
 import { KeyHelp } from '../kit/key-help';
 import { isEmpty, usePanel } from '../kit/panel';
 import type { Panel } from '../kit/panel';
 import { Legend } from '../kit/swatch';
-import { DataTable, toCsv } from '../kit/table';
-import type { TableColumn } from '../kit/table';
+import { DataTable } from '../kit/table';
 import { useTheme } from '../kit/theme';
 import type { Theme } from '../kit/theme';
 import { spoken } from '../kit/tooltip';
 import { fitAxis, toValue } from '../kit/viewport';
 import type { Axis } from '../kit/viewport';
+import { useChoices } from './choices';
+import type { Choices } from './choices';
+import { CompareHead, Notices } from './compare';
 import { blockName, describeBlock } from './describe';
-import { shadeNote, DurationLine, FormulaLine, KindPicker, linksByRole, TimelineFacts, timelineLegend } from './head';
+import { useExtras } from './extras';
+import type { Extras } from './extras';
+import {
+  shadeNote,
+  DurationLine,
+  FormulaLine,
+  KindPicker,
+  kindTitle,
+  linksByRole,
+  TimelineFacts,
+  timelineLegend,
+} from './head';
 import { KEY_ROWS } from './keys';
 import type { Command } from './keys';
 import { Lanes } from './lanes';
 import type { LanesHandle } from './lanes';
 import type { KeptView } from './lane-view';
+import { decodeMeasured } from './measured';
+import type { MeasuredModel } from './measured';
 import { Minimap } from './minimap';
-import { blockId, decodeTimeline, findBlock, rankOf } from './model';
+import { chainOf, decodeTimeline } from './model';
 import type { TimelineModel } from './model';
 import { moveFrom } from './navigate';
-import { timelineScene } from './scene';
+import { Sweep } from './sweep';
 import { timelineColumns } from './table';
+import { TimelineTools } from './tools';
+import { Why } from './why';
 
 /** The timeline panel: waits for the host's answer, then shows the schedule or why there is none. */
 export function TimelineApp({ host }: { readonly host: Host }): JSX.Element {
@@ -65,7 +80,7 @@ export function TimelineApp({ host }: { readonly host: Host }): JSX.Element {
   return <Timeline key={model.view.uri} host={host} panel={panel} model={model} onKind={askKind} />;
 }
 
-interface TimelineProps {
+export interface TimelineProps {
   readonly host: Host;
   readonly panel: Panel<TimelineView>;
   readonly model: TimelineModel;
@@ -75,68 +90,6 @@ function keptView(panel: Panel<TimelineView>): KeptView | undefined {
   const { start, zoom, scroll } = panel.kept;
   if (typeof start !== 'number' || typeof zoom !== 'number') return undefined;
   return { start, zoom, scroll: typeof scroll === 'number' ? scroll : 0 };
-}
-
-/** The selected block by its lasting name, so that it survives edits and reloads. */
-function useSelection(model: TimelineModel, panel: Panel<TimelineView>): readonly [number, (index: number) => void] {
-  const [id, setId] = useState(() => String(panel.kept['selected'] ?? ''));
-  const select = (index: number): void => {
-    const next = index < 0 ? '' : blockId(model.blocks, index);
-    setId(next);
-    panel.keep({ selected: next === '' ? undefined : next });
-  };
-  return [useMemo(() => findBlock(model.blocks, id), [model, id]), select];
-}
-
-function asNumber(kept: unknown): number | undefined {
-  return typeof kept === 'number' && Number.isFinite(kept) ? kept : undefined;
-}
-
-function asBoolean(kept: unknown): boolean | undefined {
-  return typeof kept === 'boolean' ? kept : undefined;
-}
-
-/** A small setting that is kept over reloads. */
-function useKept<T extends number | boolean>(
-  panel: Panel<TimelineView>,
-  name: string,
-  initial: T,
-  read: (kept: unknown) => T | undefined,
-): readonly [T, (value: T) => void] {
-  const [value, setValue] = useState<T>(read(panel.kept[name]) ?? initial);
-  const change = (next: T): void => {
-    setValue(next);
-    panel.keep({ [name]: next });
-  };
-  return [value, change];
-}
-
-/** Everything of the panel that the user has chosen. */
-interface Choices {
-  readonly selected: number;
-  readonly choose: (index: number) => void;
-  readonly rank: number;
-  readonly setRank: (rank: number) => void;
-  readonly memory: boolean;
-  readonly setMemory: (on: boolean) => void;
-  readonly row: number;
-  readonly setRow: (row: number) => void;
-  readonly table: boolean;
-  readonly setTable: (on: boolean) => void;
-}
-
-function useChoices(model: TimelineModel, panel: Panel<TimelineView>): Choices {
-  const [selected, select] = useSelection(model, panel);
-  const [picked, setRank] = useKept<number>(panel, 'rank', -1, asNumber);
-  const [memory, setMemory] = useKept<boolean>(panel, 'memory', true, asBoolean);
-  const [row, setRow] = useKept<number>(panel, 'row', 0, asNumber);
-  const [table, setTable] = useKept<boolean>(panel, 'table', false, asBoolean);
-  const rank = picked >= 0 && picked < model.view.ranks ? picked : model.peakRank;
-  const choose = (index: number): void => {
-    select(index);
-    if (index >= 0) setRank(rankOf(model.blocks, index));
-  };
-  return { selected, choose, rank, setRank, memory, setMemory, row, setRow, table, setTable };
 }
 
 const MIN_ROW = 4;
@@ -162,6 +115,9 @@ function useCommands(
     else if (command.type === 'table') choices.setTable(!choices.table);
     else if (command.type === 'memory') choices.setMemory(!choices.memory);
     else if (command.type === 'help') showHelp();
+    else if (command.type === 'chain') choices.setCritical(!choices.critical);
+    else if (command.type === 'why' || command.type === 'sweep')
+      choices.setSide(choices.side === command.type ? '' : command.type);
     else if (command.type === 'rows') {
       const from = choices.row === 0 ? START_ROW : choices.row;
       choices.setRow(Math.max(MIN_ROW, Math.min(MAX_ROW, Math.round(from * command.factor))));
@@ -172,43 +128,94 @@ function useCommands(
   };
 }
 
-interface TimelineToolsProps extends TimelineProps {
-  readonly theme: Theme;
-  readonly choices: Choices;
-  readonly columns: readonly TableColumn[];
-  readonly handle: RefObject<LanesHandle | null>;
-  readonly onHelp: () => void;
+/** Two pictures on one axis: moving one moves the other, once. */
+function useTwins(
+  handles: readonly RefObject<LanesHandle | null>[],
+  onAxis: (axis: Axis) => void,
+): (from: number) => (axis: Axis) => void {
+  const busy = useRef(false);
+  return (from) => (axis) => {
+    if (busy.current) return;
+    busy.current = true;
+    handles.forEach((handle, index) => {
+      if (index !== from) handle.current?.setAxis(axis);
+    });
+    busy.current = false;
+    onAxis(axis);
+  };
 }
 
-function TimelineTools(props: TimelineToolsProps): JSX.Element {
-  const { host, panel, model, theme, choices, columns, handle } = props;
-  const run = (command: Command) => (): void => handle.current?.run(command);
-  const name = (extension: string): string => exportName(model.view.uri, `schedule-${model.view.kind}`, extension);
-  const scene = (): Scene => {
-    const axis = handle.current?.axis() ?? fitAxis(model.view.makespan, 900);
-    return timelineScene(model, axis, choices.rank, choices.memory, theme);
-  };
+function useMeasured(extras: Extras, model: TimelineModel): MeasuredModel | undefined {
+  const { measured } = extras;
+  return useMemo(
+    () =>
+      measured === undefined || 'empty' in measured
+        ? undefined
+        : decodeMeasured(measured, model.view.makespan, model.view.unit),
+    [measured, model],
+  );
+}
+
+interface PicturesProps extends TimelineProps {
+  readonly choices: Choices;
+  readonly extras: Extras;
+  readonly theme: Theme;
+  readonly handle: RefObject<LanesHandle | null>;
+  readonly onCommand: (command: Command) => void;
+}
+
+/** Overview, lanes, and a second schedule's lanes on the same axis where one is compared. */
+function Pictures({ panel, model, choices, extras, theme, handle, onCommand }: PicturesProps): JSX.Element {
+  const { view } = model;
+  const { compared } = extras;
+  const other = useRef<LanesHandle>(null);
+  const follow = useRef<((axis: Axis) => void) | null>(null);
+  const twins = useTwins([handle, other], (axis) => follow.current?.(axis));
+  const measured = useMeasured(extras, model);
+  const extent = compared === undefined ? undefined : Math.max(view.makespan, compared.view.makespan);
+  const shared = { theme, extent, row: choices.row, onCommand };
+  const nothing = (): void => undefined;
   return (
-    <div class="tools">
-      <Tool icon="minus" label="Zoom out (-)" onClick={run({ type: 'zoom', factor: 1 / 1.5 })} />
-      <Tool icon="plus" label="Zoom in (+)" onClick={run({ type: 'zoom', factor: 1.5 })} />
-      <Tool icon="fit" label="Fit the whole schedule (f)" onClick={run({ type: 'fit' })} />
-      <Tool
-        icon="table"
-        label="Show as table (t)"
-        pressed={choices.table}
-        onClick={() => choices.setTable(!choices.table)}
+    <>
+      <Minimap model={model} theme={theme} follow={follow} onAxis={(axis) => handle.current?.setAxis(axis)} />
+      {compared === undefined ? null : <CompareHead model={model} label="" extras={undefined} base={model} />}
+      <Lanes
+        {...shared}
+        model={model}
+        memory={choices.memory && compared === undefined}
+        rank={choices.rank}
+        selected={choices.selected}
+        chain={choices.critical ? chainOf(model) : undefined}
+        measured={measured}
+        label={`Schedule of ${view.ranks} ranks. Arrow keys move between blocks, question mark lists all keys.`}
+        kept={keptView(panel)}
+        handle={handle}
+        onSelect={choices.choose}
+        onRank={choices.setRank}
+        onView={(kept) => panel.keep({ ...kept })}
+        onAxis={twins(0)}
       />
-      <ExportMenu
-        choices={[
-          { label: 'Picture as SVG', run: () => saveSvg(host, name('svg'), scene(), theme) },
-          { label: 'Picture as PNG', run: () => savePng(host, name('png'), scene(), theme) },
-          { label: 'Blocks as CSV', run: () => saveText(host, name('csv'), toCsv(model.blocks.count, columns)) },
-        ]}
-      />
-      <Tool icon="keys" label="Keys (?)" onClick={props.onHelp} />
-      <PinTool pinned={panel.pinned} onPin={panel.setPinned} />
-    </div>
+      {compared === undefined ? null : (
+        <>
+          <CompareHead model={compared} label={extras.comparedLabel} extras={extras} base={model} />
+          <Lanes
+            {...shared}
+            model={compared}
+            memory={false}
+            rank={-1}
+            selected={-1}
+            chain={choices.critical ? chainOf(compared) : undefined}
+            label={`${kindTitle(compared.view.kind)} for comparison, on the same axis.`}
+            kept={undefined}
+            handle={other}
+            onSelect={nothing}
+            onRank={nothing}
+            onView={nothing}
+            onAxis={twins(1)}
+          />
+        </>
+      )}
+    </>
   );
 }
 
@@ -217,10 +224,10 @@ function Timeline(props: TimelineProps & { readonly onKind: (kind: string) => vo
   const { view } = model;
   const theme = useTheme();
   const choices = useChoices(model, panel);
-  const { selected, choose, rank } = choices;
+  const extras = useExtras(host, view.version);
+  const { selected, choose } = choices;
   const [help, setHelp] = useState(false);
   const handle = useRef<LanesHandle>(null);
-  const follow = useRef<((axis: Axis) => void) | null>(null);
   const columns = useMemo(() => timelineColumns(model), [model]);
   const legend = useMemo(() => timelineLegend(model, theme), [model, theme]);
   const onCommand = useCommands(props, choices, handle, () => setHelp(true));
@@ -236,6 +243,7 @@ function Timeline(props: TimelineProps & { readonly onKind: (kind: string) => vo
             choices={choices}
             columns={columns}
             handle={handle}
+            extras={extras}
             onHelp={() => setHelp(true)}
           />
         </div>
@@ -245,26 +253,15 @@ function Timeline(props: TimelineProps & { readonly onKind: (kind: string) => vo
       </header>
       <StaleBar reason={view.stale} />
       <Assumptions items={view.assumptions} />
-      <Minimap model={model} theme={theme} follow={follow} onAxis={(axis) => handle.current?.setAxis(axis)} />
-      <Lanes
-        model={model}
-        theme={theme}
-        memory={choices.memory}
-        row={choices.row}
-        rank={rank}
-        selected={selected}
-        label={`Schedule of ${view.ranks} ranks. Arrow keys move between blocks, question mark lists all keys.`}
-        kept={keptView(panel)}
-        handle={handle}
-        onSelect={choose}
-        onRank={choices.setRank}
-        onCommand={onCommand}
-        onView={(kept) => panel.keep({ ...kept })}
-        onAxis={(axis) => follow.current?.(axis)}
-      />
+      <Notices extras={extras} />
+      <Pictures {...props} choices={choices} extras={extras} theme={theme} handle={handle} onCommand={onCommand} />
       <footer>
         <Legend theme={theme} items={legend} note={shadeNote(model)} />
       </footer>
+      {choices.side === 'why' ? (
+        <Why model={model} extras={extras} critical={choices.critical} onCritical={choices.setCritical} />
+      ) : null}
+      {choices.side === 'sweep' ? <Sweep extras={extras} /> : null}
       {choices.table ? (
         <DataTable
           caption={`Blocks of the schedule${selected >= 0 ? `, ${blockName(model, selected)} selected` : ''}`}

@@ -15,6 +15,8 @@ export interface OverlayState {
   /** Pointer time for the hair line; undefined when the pointer is elsewhere. */
   readonly time: number | undefined;
   readonly focused: boolean;
+  /** Where playback stands; later blocks are pushed back. */
+  readonly play: number | undefined;
 }
 
 interface Box {
@@ -61,6 +63,16 @@ function drawLinks(pen: Pen, model: TimelineModel, axis: Axis, layout: LaneLayou
   }
 }
 
+/** What has not happened yet lies under a veil; a line and a figure stand at the moment. */
+function drawPlayed(pen: Pen, axis: Axis, layout: LaneLayout, theme: Theme, moment: number): void {
+  const { left, width, top, bottom, snap } = layout;
+  const at = left + Math.max(0, Math.min(width, toPixel(axis, moment)));
+  const x = Math.round(at / snap) * snap;
+  const low = layout.memoryHeight > 0 ? layout.memoryTop + layout.memoryHeight : bottom;
+  pen.rect(x, top, left + width - x, low - top, theme.dim);
+  pen.rect(x - 1, top - 6, 2, low - top + 6, theme.focus);
+}
+
 export function drawOverlay(
   pen: Pen,
   model: TimelineModel,
@@ -70,6 +82,7 @@ export function drawOverlay(
   state: OverlayState,
 ): void {
   const { left, width, top, bottom } = layout;
+  if (state.play !== undefined) drawPlayed(pen, axis, layout, theme, state.play);
   if (state.time !== undefined) {
     const x = Math.round((left + toPixel(axis, state.time)) / layout.snap) * layout.snap;
     const low = layout.memoryHeight > 0 ? layout.memoryTop + layout.memoryHeight : bottom;

@@ -148,7 +148,7 @@ export function FormulaLine({ model }: { readonly model: TimelineModel }): JSX.E
 
 /** `F = 1, B = 2, …`: only what this schedule uses. */
 export function DurationLine({ model }: { readonly model: TimelineModel }): JSX.Element {
-  const { durations, unit } = model.view;
+  const { durations, unit, timing } = model.view;
   const used = new Set(model.styles.map((style) => style >> 1));
   const parts = (
     [
@@ -165,6 +165,10 @@ export function DurationLine({ model }: { readonly model: TimelineModel }): JSX.
     <p class="formula">
       <span class="label">Durations</span> {parts.join(', ')}, p2p = {short(durations.comm)}
       {unit === 'ms' ? ' ms' : ' (relative)'}
+      {timing?.origin === 'model' ? (
+        <span class="note"> a stage, mean: cost model of {timing.basis ?? 'this plan'}</span>
+      ) : null}
+      {timing?.origin === 'stated' ? <span class="note"> as the file says</span> : null}
     </p>
   );
 }

@@ -6,7 +6,8 @@ export type Command =
   | { readonly type: 'zoom'; readonly factor: number }
   | { readonly type: 'pan'; readonly share: number }
   | { readonly type: 'rows'; readonly factor: number }
-  | { readonly type: 'fit' | 'zoom-selection' | 'clear' | 'reveal' | 'table' | 'memory' | 'help' };
+  | { readonly type: 'fit' | 'zoom-selection' | 'clear' | 'reveal' | 'table' | 'memory' | 'help' }
+  | { readonly type: 'why' | 'sweep' | 'chain' | 'play' };
 
 const MOVES: Readonly<Record<string, Move>> = {
   ArrowRight: 'next',
@@ -35,6 +36,10 @@ const OTHERS: Readonly<Record<string, Command>> = {
   Escape: { type: 'clear' },
   t: { type: 'table' },
   m: { type: 'memory' },
+  w: { type: 'why' },
+  s: { type: 'sweep' },
+  k: { type: 'chain' },
+  ' ': { type: 'play' },
   '?': { type: 'help' },
 };
 
@@ -60,5 +65,9 @@ export const KEY_ROWS: readonly KeyRow[] = [
   ['[ ]', 'lower, higher rows'],
   ['m', 'memory curve on, off'],
   ['t', 'table on, off'],
+  ['w', 'why the step takes as long as it does'],
+  ['k', 'mark the chain that decides the end'],
+  ['s', 'schedules compared: chart and table'],
+  ['Space', 'play the step, stop'],
   ['?', 'this list'],
 ];

@@ -18,6 +18,8 @@ export interface LaneView {
   hovered: number;
   /** Time under the pointer. */
   time: number | undefined;
+  /** Where playback stands; undefined when it does not run. */
+  play: number | undefined;
 }
 
 export interface KeptView {
@@ -34,6 +36,7 @@ export function useLaneView(makespan: number, kept: KeptView | undefined): LaneV
     axis: kept === undefined ? fitAxis(makespan, 1) : axisFrom(makespan, 1, kept.start, kept.zoom),
     hovered: -1,
     time: undefined,
+    play: undefined,
   });
   if (view.axis.extent !== makespan && makespan > 0) {
     view.axis = axisFrom(makespan, view.axis.width, (view.axis.start / view.axis.extent) * makespan, zoomOf(view.axis));

@@ -10,6 +10,8 @@ import { fitAxis, panBy, reveal, toValue, zoomAt, zoomOf, zoomTo } from '../kit/
 import type { Axis } from '../kit/viewport';
 import { describeBlock } from './describe';
 import { createLaneScratch } from './draw-lanes';
+import { drawChain } from './draw-chain';
+import { drawMeasured } from './draw-measured';
 import { blockBox, drawOverlay } from './draw-overlay';
 import { commandOf } from './keys';
 import type { Command } from './keys';
@@ -19,8 +21,10 @@ import { clickedBlock, fitView, layoutNow, pointedAt, useLaneView, zoomAnchor } 
 import type { KeptView, LaneView } from './lane-view';
 import { contentHeight, GUTTER, rankAtY, scrollToRank } from './layout';
 import type { LaneLayout } from './layout';
+import type { MeasuredModel } from './measured';
 import { rankOf } from './model';
 import type { TimelineModel } from './model';
+import { usePlayback } from './playback';
 import { drawTimeline } from './scene';
 
 /** What the rest of the panel may ask of the picture. */
@@ -34,6 +38,11 @@ export interface LanesHandle {
 
 export interface LanesProps {
   readonly model: TimelineModel;
+  /** Time that the axis spans, where another schedule on it lasts longer. */
+  readonly extent?: number | undefined;
+  /** Blocks of the chain that decides the end, to be marked. */
+  readonly chain?: Int32Array | undefined;
+  readonly measured?: MeasuredModel | undefined;
   readonly theme: Theme;
   readonly memory: boolean;
   /** Row height; 0 fits the rows to the window. */
@@ -76,6 +85,7 @@ function controls(
   view: LaneView,
   stage: RefObject<StageHandle | null>,
   setTip: (tip: Tip | undefined) => void,
+  play: () => void,
 ): Controls {
   const { model, selected } = props;
   const layout: Controls['layout'] = (size) =>
@@ -111,6 +121,7 @@ function controls(
     if (command.type === 'zoom') setAxis(zoomAt(axis, command.factor, zoomAnchor(model, axis, selected)));
     else if (command.type === 'pan') setAxis(panBy(axis, command.share * axis.width));
     else if (command.type === 'fit') setAxis(fitAxis(axis.extent, axis.width));
+    else if (command.type === 'play') play();
     else if (command.type === 'zoom-selection') {
       if (selected >= 0) setAxis(zoomTo(axis, ...blockSpan(model, selected)));
     } else props.onCommand(command);
@@ -126,12 +137,13 @@ function overflowOf(layout: LaneLayout): number {
 /** The lanes: blocks on one canvas, and on one over it what follows the pointer. */
 export function Lanes(props: LanesProps): JSX.Element {
   const { model, theme, selected } = props;
-  const view = useLaneView(model.view.makespan, props.kept);
+  const view = useLaneView(props.extent ?? model.view.makespan, props.kept);
   const stage = useRef<StageHandle>(null);
+  const play = usePlayback(view, stage, () => model.view.makespan);
   const scratch = useRef(createLaneScratch()).current;
   const [tip, setTip] = useState<Tip | undefined>(undefined);
   const [focused, setFocused] = useState(false);
-  const control = controls(props, view, stage, setTip);
+  const control = controls(props, view, stage, setTip, play);
   const { layout } = control;
   const input = useLaneInput({
     axis: () => view.axis,
@@ -164,14 +176,18 @@ export function Lanes(props: LanesProps): JSX.Element {
         label={props.label}
         handle={stage}
         overflow={(size) => overflowOf(layout(size))}
-        inputs={[model, theme, props.memory, props.row, props.rank]}
+        inputs={[model, theme, props.memory, props.row, props.rank, props.extent]}
         paint={(pen, size) => {
           fitView(view, size);
           drawTimeline(pen, model, view.axis, layout(size), theme, props.rank, scratch);
         }}
-        overInputs={[selected, focused]}
+        overInputs={[selected, focused, props.chain, props.measured, props.extent]}
         paintOver={(pen, size) => {
           fitView(view, size);
+          const chain = props.chain;
+          const { measured } = props;
+          if (measured !== undefined) drawMeasured(pen, measured, view.axis, layout(size), theme);
+          if (chain !== undefined) drawChain(pen, model, view.axis, layout(size), theme, chain);
           drawOverlay(pen, model, view.axis, layout(size), theme, { ...view, selected, focused });
         }}
         onScroll={() => {

@@ -141,6 +141,17 @@ export function decodeTimeline(view: TimelineView): TimelineModel {
   };
 }
 
+const chains = new WeakMap<TimelineModel, Int32Array>();
+
+/** Blocks of the chain that decides the end, in time order; unpacked when first asked for. */
+export function chainOf(model: TimelineModel): Int32Array | undefined {
+  const column = model.view.explanation?.critical.blocks;
+  if (column === undefined) return undefined;
+  const known = chains.get(model) ?? ints(column);
+  chains.set(model, known);
+  return known;
+}
+
 /** Index of the first element of `array[from .. to)` that is above `value`; `to` when none is. */
 export function firstAbove(array: Float64Array, from: number, to: number, value: number): number {
   let low = from;

@@ -26,9 +26,57 @@ export function fillStages(
   return layer === costs.length ? out : undefined;
 }
 
+/** Stages x layers beyond which the even split is not searched for: the greedy one is as fast, only less even. */
+const MOST_CELLS = 400_000;
+
+/**
+ * Among the splits whose stages all stay within `limit`, the one with the least sum of squared stage times: as even as the slowest
+ * stage allows, so that no stage holds layers for another that is nearly empty. By dynamic programming over stages.
+ */
+function evenly(
+  costs: readonly number[],
+  stages: number,
+  first: number,
+  last: number,
+  limit: number,
+): number[] | undefined {
+  const n = costs.length;
+  if (stages * n > MOST_CELLS) return undefined;
+  const sums = [0];
+  for (const cost of costs) sums.push((sums[sums.length - 1] ?? 0) + cost);
+  let best = new Float64Array(n + 1).fill(Infinity);
+  best[0] = 0;
+  const from: Int32Array[] = [];
+  for (let stage = 0; stage < stages; stage += 1) {
+    const extra = (stage === 0 ? first : 0) + (stage === stages - 1 ? last : 0);
+    const next = new Float64Array(n + 1).fill(Infinity);
+    const cut = new Int32Array(n + 1).fill(-1);
+    for (let end = 0; end <= n; end += 1) {
+      for (let begin = end; begin >= 0; begin -= 1) {
+        const time = extra + (sums[end] ?? 0) - (sums[begin] ?? 0);
+        if (time > limit * (1 + 1e-9)) break;
+        const total = (best[begin] ?? Infinity) + time * time;
+        if (total >= (next[end] ?? Infinity)) continue;
+        next[end] = total;
+        cut[end] = begin;
+      }
+    }
+    from.push(cut);
+    best = next;
+  }
+  const out: number[] = [];
+  for (let stage = stages - 1, end = n; stage >= 0; stage -= 1) {
+    const begin = from[stage]?.[end] ?? -1;
+    if (begin < 0) return undefined;
+    out.unshift(end - begin);
+    end = begin;
+  }
+  return out;
+}
+
 /**
  * Decoder layers of every stage such that the slowest stage is as fast as can be, counting embedding, head and multi-token-prediction
- * layers where they stand. The linear partition problem, by bisection on the slowest stage's time.
+ * layers where they stand, and the others as even as that allows. The linear partition problem, by bisection on the slowest stage's time.
  */
 export function balancedStages(input: TrainingInput, machine: Machine): readonly number[] {
   const { model, layout, pipeline } = input;
@@ -56,5 +104,5 @@ export function balancedStages(input: TrainingInput, machine: Machine): readonly
     if (fillStages(costs, stages, first, last, middle) === undefined) low = middle;
     else high = middle;
   }
-  return fillStages(costs, stages, first, last, high) ?? [];
+  return evenly(costs, stages, first, last, high) ?? fillStages(costs, stages, first, last, high) ?? [];
 }

@@ -55,6 +55,7 @@ function isSearch(kind: ScheduleKind): boolean {
 }
 
 interface Timing {
+  readonly chunks: number;
   readonly step: number;
   readonly bubble: number;
   readonly peakActivations: number;
@@ -65,6 +66,7 @@ function ran(spec: ScheduleSpec): Timing | ScheduleRefusal {
   if (isRefusal(order)) return order;
   const timeline = simulate(order, spec.durations ?? { F: 1, B: 2, I: 1, W: 1, FB: 3, comm: 0 });
   return {
+    chunks: order.chunks,
     step: timeline.makespan,
     bubble: bubbleShare(timeline),
     peakActivations: Math.max(0, ...timeline.peakActivations) / passesPerRank(order.kind, order.chunks),
@@ -104,7 +106,7 @@ export function tryUnder(resolved: ResolvedPlan, ask: ScheduleAsk): SweepTry {
   return {
     kind: spec.kind,
     microbatches: spec.microbatches,
-    chunks,
+    chunks: own.chunks,
     ...(spec.groupSize === undefined ? {} : { groupSize: spec.groupSize }),
     microBatch: batch.microBatch,
     step: (whole?.step ?? own.step) * perBatch,

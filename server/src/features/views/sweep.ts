@@ -98,7 +98,10 @@ export function* sweepView(analysis: Analysis): Generator<undefined, SweepView |
     unit: origin === 'unit' ? 'unit' : 'ms',
     whole: origin === 'model',
     ...(capacity === undefined ? {} : { capacityBytes: capacity }),
-    rows: markPareto(known ? rows : [base, ...rows]).map((row) => rowView(row, base)),
+    // What can be run comes first, the fastest of it at the top.
+    rows: markPareto(known ? rows : [base, ...rows])
+      .map((row) => rowView(row, base))
+      .sort((a, b) => Number(a.fits === false) - Number(b.fits === false) || a.step - b.step),
     knobs: byStep(effects).map(knobView),
     refused: [...refused].filter(([title]) => !drawn.has(title)).map(([title, reason]) => ({ title, reason })),
   };
