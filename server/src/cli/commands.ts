@@ -1,5 +1,6 @@
 import { version } from '../../../package.json';
 import { checkCommand } from './check';
+import { diffCommand } from './diff';
 import { estimateCommand } from './estimate';
 import { lspCommand } from './lsp';
 import { placeCommand } from './place';
@@ -13,6 +14,7 @@ const COMMANDS: readonly Command[] = [
   scheduleCommand,
   placeCommand,
   planCommand,
+  diffCommand,
   lspCommand,
 ];
 
