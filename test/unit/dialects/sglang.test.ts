@@ -25,7 +25,7 @@ describe('detection', () => {
     ).toBe('vllm');
     expect(
       dialectOf('backend:\n  sglang_config: { mem-fraction-static: 0.8 }\nresources: { gpus: 8 }\n', 'x.yaml'),
-    ).toBeUndefined();
+    ).toBe('srt-slurm');
     expect(dialectOf('host: 0.0.0.0\nport: 8080\nlog-level: info\npage-size: 20\n', 'config.yaml')).toBeUndefined();
   });
 });

@@ -41,9 +41,14 @@ function isVllm({ key }: Entry): boolean {
 
 function readEngine({ program, options, model, environment = {} }: HandedOn, around: Around): DialectReading {
   const { text, read } = around;
+  const name = textOf(model?.value);
   switch (program) {
     case 'sglang':
-      return readSglangArguments(handed(options), read, { form: 'handed-on', environment });
+      return readSglangArguments(handed(options), read, {
+        form: 'handed-on',
+        environment,
+        ...(name === undefined ? {} : { model: name }),
+      });
     case 'vllm': {
       // Keys that vLLM does not know are the other tool's own.
       const own = handed(options);

@@ -2,8 +2,10 @@ import { optionsOf, type Arity } from '../../syntax/arguments';
 import { scalar } from '../../syntax/scalars';
 import type { Word } from '../../syntax/shell-words';
 import type { ConfigNode, ConfigTree, Entry, MapNode, ScalarNode, Span } from '../../syntax/tree';
+import type { Finding } from '../../plan/finding';
 import type { Plan, Planned, Sourced } from '../../plan/plan';
 import type { ClusterSpec } from '../../engine/spec/cluster';
+import { DIALECT_RULES } from '../common/findings';
 import { numberOf } from '../common/nodes';
 import { written } from '../common/sourced';
 import type { DialectReading, ReadCompanion } from '../dialect';
@@ -116,7 +118,7 @@ function readMegatronCommand(launched: Launched, options: MapNode, around: Aroun
     options.span,
   );
   const tree: ConfigTree = { language: 'arguments', text: around.text, documents: [root], comments: [], issues: [] };
-  const reading = readMegatron(tree, around.read);
+  const reading = readMegatron(tree, around.read, { complete: launched.command.complete });
   // Started by DeepSpeed it is a fork with options of its own and of years ago, which Megatron-LM's parser has no say in.
   const fork = launched.launcher.some((word) => /(?:^|\/)deepspeed$/.test(word.text));
   return fork ? { ...reading, findings: [] } : reading;
@@ -166,6 +168,11 @@ function withoutDefaults(plan: Plan): Plan {
   };
 }
 
+/** Where arguments may be missing, only what is wrong with a word itself is certain. */
+function ofSpelling({ rule }: Finding): boolean {
+  return Object.hasOwn(DIALECT_RULES, rule) && rule !== 'exclusive-keys';
+}
+
 /** What the document says of its machines, below what the program's own arguments say. */
 function withCluster(plan: Plan, cluster: Planned<ClusterSpec>): Plan {
   return { ...plan, cluster: { ...cluster, ...plan.cluster } };
@@ -184,6 +191,8 @@ export function readLaunch(launched: Launched, around: Around): Launch {
     ...(around.role === undefined ? {} : { role: around.role }),
     options,
     complete,
-    reading: complete ? { ...reading, plan } : { plan, findings: reading.findings, references: reading.references },
+    reading: complete
+      ? { ...reading, plan }
+      : { plan, findings: reading.findings.filter(ofSpelling), references: reading.references },
   };
 }

@@ -1,6 +1,6 @@
 import type { Unresolved } from '../../plan/plan';
 import type { Entry, MapNode } from '../../syntax/tree';
-import { booleanOf, integerOf, isUnresolved, numberOf, placeOf, textOf } from '../common/nodes';
+import { booleanOf, integerOf, isList, isUnresolved, numberOf, placeOf, textOf } from '../common/nodes';
 import { DEPRECATED_TARGETS, flagOf } from './keys';
 
 const SCALES: Readonly<Record<string, number>> = {
@@ -37,6 +37,8 @@ export function suffixedInteger(text: string): number | undefined {
 export function readArguments(root: MapNode): SglangArguments {
   const byFlag = new Map<string, Entry>();
   for (const entry of root.entries) {
+    // SGLang leaves an option out whose list is empty.
+    if (isList(entry.value) && entry.value.items.length === 0) continue;
     const flag = flagOf(entry.key);
     if (flag !== undefined) byFlag.set(DEPRECATED_TARGETS[flag] ?? flag, entry);
   }

@@ -62,7 +62,9 @@ function expert(args: SglangArguments, degrees: SglangDegrees): Sourced<number> 
   const backend = args.entry('moe-a2a-backend');
   const joint = args.integer('dwdp-size') ?? 1;
   if (joint > 1) return derived(joint, 'dwdp-size sets expert parallelism to its size', args.entry('dwdp-size'));
-  if (backend === undefined || !A2A_BACKENDS.has(degrees.a2aBackend) || degrees.tensor === undefined) return own;
+  if (backend === undefined || !A2A_BACKENDS.has(degrees.a2aBackend)) return own;
+  // What takes the place of ep-size is hidden.
+  if (degrees.tensor === undefined) return undefined;
   if (own?.origin === 'file' && own.value === degrees.tensor) return own;
   const wrote = own?.origin === 'file' ? `, ${own.value} was written` : '';
   return derived(

@@ -7,6 +7,9 @@ import { placeOf, rootMap } from '../common/nodes';
 import { derived, present, written } from '../common/sourced';
 import { readArguments, type SglangArguments } from './arguments';
 import { completeSglang } from './defaults';
+import { checkpointMethod } from '../common/checkpoint';
+import { checkSglang } from './rules';
+import { factsOf } from './facts';
 import { DIFFUSION } from './detect';
 import { readExperts } from './experts';
 import { hiddenDegrees, readCluster, readDegrees, readLayout } from './layout';
@@ -129,6 +132,8 @@ export interface SglangContext {
   readonly form: SglangForm;
   /** Environment of the process, as far as the document sets it. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** The model, where the document names it beside the arguments. */
+  readonly model?: string;
 }
 
 /**
@@ -152,10 +157,15 @@ export function readSglangArguments(root: MapNode, read: ReadCompanion, context:
     experts: placed.experts,
     unresolved: hiddenDegrees(args),
   };
+  const around = {
+    environment: context.environment ?? {},
+    checkpoint: checkpointMethod(args.text('model-path') ?? context.model, read),
+  };
   return {
     plan,
     complete: completeSglang(args, degrees),
     findings: spellingFindings(root, context.form),
+    check: (resolved) => checkSglang(factsOf(args, degrees, resolved, around)),
     references: [...references, ...placed.references, ...otherFiles(args)],
   };
 }

@@ -2,7 +2,7 @@ import type { Finding, SourceReference } from '../../plan/finding';
 import type { Entry, MapNode } from '../../syntax/tree';
 import { valueFault } from '../common/argparse';
 import { listed, remark, replaceFix } from '../common/findings';
-import { isUnresolved, keyPlaceOf, placeOf } from '../common/nodes';
+import { isUnresolved, keyPlaceOf, placeOf, pythonBoolean } from '../common/nodes';
 import { closest } from '../common/spelling';
 import { isSupported, matchKey, sglangOptions, type KeyMatch } from './keys';
 
@@ -137,6 +137,30 @@ function valueFindings(entry: Entry, schema: Extract<KeyMatch, { readonly kind: 
   ];
 }
 
+/** What a file says and SGLang leaves out: a switch given as false, an option with an empty list. */
+function dropped(entry: Entry, schema: Extract<KeyMatch, { readonly kind: 'known' }>['schema']): Finding[] {
+  const { value } = entry;
+  const empty = value.kind === 'list' && value.items.length === 0;
+  const off =
+    value.kind === 'scalar' &&
+    pythonBoolean(value) === false &&
+    schema.type === 'boolean' &&
+    schema['x-optional'] !== true;
+  if (!empty && !off) return [];
+  return [
+    {
+      rule: 'setting-dropped',
+      severity: empty ? 'warning' : 'hint',
+      at: placeOf(entry),
+      source: source(READER, empty ? 'ConfigArgumentMerger._add_list_arg' : 'ConfigArgumentMerger._add_boolean_arg'),
+      message: empty
+        ? `\`${entry.key}: []\` leaves the option out: SGLang runs with its default${schema.default === undefined || schema.default === null ? '' : ` ${String(schema.default)}`}.`
+        : `\`${entry.key}: false\` is the same as leaving it out: a switch can only be turned on.`,
+      tags: ['unnecessary'],
+    },
+  ];
+}
+
 /**
  * Where arguments stand: in a `--config` file, on a command line, behind a wrapper with options of its own, or as keys of another tool's
  * file that hands them on with hyphens.
@@ -155,6 +179,10 @@ export function spellingFindings(root: MapNode, form: SglangForm = 'file'): Find
     const match = matchKey(form === 'handed-on' ? entry.key.replaceAll('_', '-') : entry.key);
     if (match.kind !== 'known') return keyFindings(entry, match, form);
     if (isUnresolved(entry.value)) return deprecation(entry, match.schema);
-    return [...deprecation(entry, match.schema), ...valueFindings(entry, match.schema)];
+    return [
+      ...deprecation(entry, match.schema),
+      ...valueFindings(entry, match.schema),
+      ...(form === 'file' ? dropped(entry, match.schema) : []),
+    ];
   });
 }
