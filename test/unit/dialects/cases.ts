@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { analyze } from '../../../server/src/features/analyze';
 import type { Finding } from '../../../server/src/plan/finding';
@@ -13,6 +15,25 @@ export interface RuleCase {
   readonly silent: string;
   /** Words of the message that carry the answer. */
   readonly says?: RegExp;
+}
+
+/**
+ * The cases of `test/fixtures/rules/<name>.jsonl`, a line each: rule, severity, what makes it fire, what does not, and words of the
+ * message as a pattern. What the texts mean is up to the test that reads them.
+ */
+export function ruleLines(name: string): readonly RuleCase[] {
+  const text = readFileSync(join(import.meta.dirname, `../../fixtures/rules/${name}.jsonl`), 'utf8');
+  return text.split('\n').flatMap((line): RuleCase[] => {
+    if (line.trim().length === 0) return [];
+    const [rule, severity, fires, silent, says] = JSON.parse(line) as [
+      string,
+      RuleCase['severity'],
+      string,
+      string,
+      string?,
+    ];
+    return [{ rule, severity, fires, silent, ...(says === undefined ? {} : { says: new RegExp(says) }) }];
+  });
 }
 
 /** Findings of a text as the editor would show them, the GPU count and other facts from a comment in the text. */

@@ -18,6 +18,7 @@ const RECIPES: readonly (readonly [RegExp, string])[] = [
 /** Sections that hold Megatron's arguments, the ones that win last. */
 const SECTIONS = [
   'dataset',
+  'validation',
   'dist',
   'rng',
   'checkpoint',

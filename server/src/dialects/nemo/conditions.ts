@@ -1,7 +1,7 @@
 import type { Finding } from '../../plan/finding';
 import type { MegatronArguments } from '../megatron/arguments';
-import { megatronFindings } from '../megatron/rules';
+import { coreFindings } from '../megatron/rules';
 
 export function nemoFindings(args: MegatronArguments): readonly Finding[] {
-  return megatronFindings(args);
+  return coreFindings(args);
 }

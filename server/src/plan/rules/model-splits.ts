@@ -2,6 +2,7 @@ import { chunksPerRank } from '../../engine/layout/stages';
 import type { LayoutSpec } from '../../engine/spec/layout';
 import type { ModelSpec } from '../../engine/model/spec';
 import type { Finding } from '../finding';
+import { isSize } from '../fill';
 import type { Plan, Sourced } from '../plan';
 import { TRAINING_EXPERTS, TRAINING_HEADS, TRAINING_LAYERS } from './enforcement';
 import {
@@ -80,7 +81,7 @@ interface Split {
 /** One size cut into equal parts: the shared shape of heads over TP, experts over EP and their like. */
 function splitFinding(split: Split): Finding[] {
   const { size, parts } = split;
-  if (!Number.isInteger(parts) || parts <= 0 || size % parts === 0) return [];
+  if (!isSize(size) || !Number.isInteger(parts) || parts <= 0 || size % parts === 0) return [];
   const scale = split.scale ?? 1;
   const near = nearest(parts, divisors(size)).map((value) => value * scale);
   const message = `${split.sizeName} ${size} cannot be split over ${split.partsName} ${parts}${advice(near)}.`;
@@ -95,14 +96,30 @@ function splitFinding(split: Split): Finding[] {
   ];
 }
 
+type Sizes = Pick<ModelSpec, 'heads' | 'kvHeads' | 'layers' | 'experts' | 'attention'>;
+
+/** Sizes that are split. One is enough for its own rule: training files often leave the vocabulary to a tokenizer. */
+function sizesOf({ plan: { model }, resolved }: PlanRuleContext): Sizes {
+  if (resolved.model !== undefined) return resolved.model;
+  const heads = model.heads?.value ?? 0;
+  return {
+    heads,
+    kvHeads: model.kvHeads?.value ?? heads,
+    layers: model.layers?.value ?? 0,
+    experts: model.experts?.value ?? 0,
+    attention: model.attention?.value ?? (model.kvLoraRank === undefined ? 'gqa' : 'mla'),
+  };
+}
+
 function withModel(
-  { plan, resolved }: PlanRuleContext,
+  context: PlanRuleContext,
   table: PerDialect,
-  body: (model: ModelSpec, layout: LayoutSpec, enforcement: Enforcement, plan: Plan) => Finding[],
+  body: (model: Sizes, layout: LayoutSpec, enforcement: Enforcement, plan: Plan) => Finding[],
 ): Finding[] {
+  const { plan, resolved } = context;
   const enforcement = table[plan.dialect];
-  if (enforcement === undefined || resolved.model === undefined || resolved.layout === undefined) return [];
-  return body(resolved.model, resolved.layout, enforcement, plan);
+  if (enforcement === undefined || resolved.layout === undefined) return [];
+  return body(sizesOf(context), resolved.layout, enforcement, plan);
 }
 
 export const headsNotDivisible: PlanRule = {
@@ -139,6 +156,7 @@ export const kvHeadsNotDivisible: PlanRule = {
       const parts = attentionTensor(layout);
       const fits = model.kvHeads >= parts ? model.kvHeads % parts === 0 : parts % model.kvHeads === 0;
       // Heads that do not divide are the nearer cause, and they have their own finding.
+      if (!isSize(model.heads) || !isSize(model.kvHeads)) return [];
       if (!Number.isInteger(parts) || fits || model.heads % parts !== 0) return [];
       const legal = divisors(model.heads).filter((d) =>
         model.kvHeads >= d ? model.kvHeads % d === 0 : d % model.kvHeads === 0,
@@ -166,7 +184,8 @@ export const expertsNotDivisible: PlanRule = {
     withModel(context, EXPERTS, (model, layout, enforcement, plan) => {
       const experts = model.experts ?? 0;
       const { redundant } = context.resolved.experts;
-      if (experts === 0 || layout.expert <= 1 || !stated(plan.layout.expert) || !stated(plan.model.experts)) return [];
+      if (!isSize(experts) || layout.expert <= 1 || !stated(plan.layout.expert) || !stated(plan.model.experts))
+        return [];
       const slots = experts + redundant;
       if (slots % layout.expert === 0) return [];
       if (redundant === 0 || plan.experts.redundant === undefined) {
@@ -213,7 +232,7 @@ export const layersNotDivisible: PlanRule = {
         return [];
       if (plan.unresolved.some(({ path }) => path.startsWith('layout.') || path === 'model.layers')) return [];
       const stages = layout.pipeline * layout.virtualPipeline;
-      if (model.layers % stages === 0) return [];
+      if (!isSize(model.layers) || model.layers % stages === 0) return [];
       const base = Math.floor(model.layers / stages);
       const extra = model.layers % stages;
       const near = nearest(
@@ -267,7 +286,7 @@ export const stageLayersMismatch: PlanRule = {
         const message = `${name} has ${split.value.length} entries for ${stages} pipeline stages; it needs ${stages}.`;
         return [finding(stageLayersMismatch, enforcement, message, placed(says))];
       }
-      if (sum === model.layers) return [];
+      if (!isSize(model.layers) || sum === model.layers) return [];
       const message = `${name} adds up to ${sum} layers, but the model has ${model.layers}; the entries must add up to ${model.layers}.`;
       return [finding(stageLayersMismatch, enforcement, message, placed(says))];
     }),

@@ -1,4 +1,5 @@
 import type { LayoutSpec } from '../../engine/spec/layout';
+import { isSize } from '../fill';
 import type { Plan } from '../plan';
 import {
   TRAINING_EVALUATION,
@@ -91,11 +92,12 @@ export const expertsNeedSequenceParallel: PlanRule = {
   id: 'experts-need-sequence-parallel',
   title: 'Expert layers train with tensor parallelism only under sequence parallelism.',
   severity: 'error',
-  check: ({ plan, resolved: { layout, model } }) => {
+  check: ({ plan, resolved: { layout } }) => {
     const enforcement = TRAINING_EXPERT_SEQUENCE[plan.dialect];
     const split = plan.layout.sequenceParallel;
     if (enforcement === undefined || layout === undefined || !stated(plan.layout.tensor) || !stated(split)) return [];
-    if (split.value || layout.tensor <= 1 || (model?.experts ?? 0) === 0 || !stated(plan.model.experts)) return [];
+    if (split.value || layout.tensor <= 1 || !stated(plan.model.experts) || !isSize(plan.model.experts.value))
+      return [];
     const message = `A model with experts stops at its first training step: TP ${layout.tensor} needs sequence parallelism, which is off.`;
     return [
       finding(
