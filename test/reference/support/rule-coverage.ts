@@ -1,3 +1,4 @@
+/// <reference types="vite/client" />
 import type { Coverage } from '../../../server/src/dialects/common/conditions';
 
 /** What one part of the code says it covers: the folder it stands in, and the table it exports. */
