@@ -48,8 +48,8 @@ interface Family {
   /** Phases before which nothing but states is held, most telling first. */
   readonly before: readonly string[];
   readonly jobs: () => readonly { readonly row: GpuRow; readonly input: () => TrainingInput }[];
-  /** Weights and optimizer states are recorded apart, and mean what the report means by them. */
-  readonly states: boolean;
+  /** States that are recorded apart and mean what the report means by them; sharded weights are gathered at the peak. */
+  readonly states: readonly ('weights' | 'optimizer')[];
 }
 
 function jobs<R extends GpuRow>(rows: () => readonly R[], inputOf: (row: R) => TrainingInput): Family['jobs'] {
@@ -66,42 +66,42 @@ export const FAMILIES = {
     file: 'gpu-megatron.json',
     before: ['step2.zero_grad'],
     jobs: jobs(gpuMegatronRows, gpuMegatronInput),
-    states: true,
+    states: ['weights', 'optimizer'],
   },
   torchtitan: {
     title: 'torchtitan (FSDP2, HSDP, TP, CP, EP, PP)',
     file: 'gpu-titan.json',
     before: ['step2.pp_schedule', 'step2.forward'],
     jobs: jobs(gpuTitanRows, gpuTitanInput),
-    states: true,
+    states: ['optimizer'],
   },
   transformers: {
     title: 'transformers, one process and DDP',
     file: 'gpu-hf_train.json',
     before: ['step2.forward', 'step2'],
     jobs: hf('gpu-hf_train.json', gpuHfTrainInput),
-    states: true,
+    states: ['weights', 'optimizer'],
   },
   fsdp: {
     title: 'transformers under FSDP1 and FSDP2',
     file: 'gpu-hf_fsdp.json',
     before: ['step2.forward', 'step2'],
     jobs: hf('gpu-hf_fsdp.json', gpuHfFsdpInput),
-    states: true,
+    states: ['optimizer'],
   },
   deepspeed: {
     title: 'transformers under DeepSpeed ZeRO 0 to 3',
     file: 'gpu-deepspeed.json',
     before: ['step2.forward', 'step2'],
     jobs: hf('gpu-deepspeed.json', gpuDeepspeedInput),
-    states: false,
+    states: [],
   },
   dualpipe: {
     title: "DeepSeek's DualPipe and DualPipeV",
     file: 'gpu-dualpipe.json',
     before: ['step2'],
     jobs: hf('gpu-dualpipe.json', gpuDualpipeInput),
-    states: false,
+    states: [],
   },
 } as const satisfies Readonly<Record<string, Family>>;
 
@@ -151,8 +151,8 @@ function readingOf(row: GpuRow, family: Family, input: TrainingInput): GpuReadin
     percent: 100 * (predicted / row.peak_steady - 1),
     resting: 100 * (resting / before - 1),
     parts: {
-      ...(family.states && weights.measured > 0 ? { weights } : {}),
-      ...(family.states && optimizer.measured > 0 ? { optimizer } : {}),
+      ...(family.states.includes('weights') && weights.measured > 0 ? { weights } : {}),
+      ...(family.states.includes('optimizer') && optimizer.measured > 0 ? { optimizer } : {}),
       resting: { measured: before, predicted: resting },
       working: { measured: row.peak_steady - before, predicted: predicted - resting },
     },

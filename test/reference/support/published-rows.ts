@@ -54,8 +54,8 @@ function measuredOf(row: Raw): number | undefined {
   const gib = number(row['mem_gib']);
   if (gib !== undefined) return gib * GIB;
   const gb = number(row['mem_gb']);
-  // A figure of nvidia-smi that is called GB is in GiB.
-  return gb === undefined ? undefined : gb * (kindOf(row) === 'device' ? GIB : GB);
+  // What nvidia-smi and torchtitan print is in GiB, also where a page calls it GB.
+  return gb === undefined ? undefined : gb * (kindOf(row) === 'allocated' ? GB : GIB);
 }
 
 function withMemory(row: Raw): boolean {
@@ -134,7 +134,7 @@ export function olderTitanRow({ id, model, figure, raw }: OtherRow): PublishedRo
     stack: 'torchtitan',
     group: 'torchtitan',
     model: model.replace(/ seq.*/, ''),
-    gpu: text(raw['gpu']).includes('Blackwell') ? 'B200' : 'H100',
+    gpu: text(raw['gpu']).includes('Blackwell') ? 'B200' : id.includes('h200') ? 'H200' : 'H100 96GB',
     gpus: number(raw['gpus']) ?? stated[2] ?? 1,
     ...(figure === undefined ? {} : { measured: figure * GIB }),
     kind: 'reserved',

@@ -50,7 +50,7 @@ function layerKind(d: Dims, input: TrainingInput, moe: boolean): LayerKind {
       saved('layer_input', 'recompute inputs', [d.T, d.h / d.sp, 2], ['recompute.granularity', 'batch.microBatch']),
     ];
   } else if (recompute.granularity === 'selective' && (details?.selective ?? 'op') === 'op')
-    kept = titanOpSaved(d, moe);
+    kept = titanOpSaved(d, moe, details?.compile === true);
   const keptBytes = sumSaved(kept);
   return {
     kept,
@@ -116,13 +116,18 @@ function putStage(ledger: Ledger, plan: FsdpPlan, stage: StageContent, count: nu
   return bytes;
 }
 
-/** Bytes of the loss: FP32 log-probabilities and two gradients of logits; loss parallelism makes a third. */
-function lossBytes(plan: FsdpPlan): { saved: number; peak: number } {
+/**
+ * Bytes of the loss: FP32 log-probabilities and two gradients of logits; loss parallelism makes a third. Compiled, it reads the BF16
+ * logits where they are and writes one BF16 gradient. `output`: logits that a pipeline keeps beside what the loss saves.
+ */
+function lossBytes(plan: FsdpPlan): { saved: number; peak: number; output: number } {
   const { d, input } = plan;
   const parallel = d.t > 1 && input.details?.lossParallel !== false;
   const V = d.t > 1 && !parallel ? d.V * d.t : d.V;
   const hidden = (2 * d.T * d.h) / d.sp;
-  return { saved: 4 * d.T * V + hidden, peak: (parallel ? 16 : 12) * d.T * V + hidden };
+  if (!parallel && (input.details?.compileLoss ?? input.details?.compile) === true)
+    return { saved: 2 * d.T * V + hidden, peak: 4 * d.T * V + hidden, output: 0 };
+  return { saved: 4 * d.T * V + hidden, peak: (parallel ? 16 : 12) * d.T * V + hidden, output: 2 * d.T * d.V };
 }
 
 /** Elements of a rank's stages before FSDP cuts them. */
@@ -389,7 +394,7 @@ function parametersOf(plan: FsdpPlan, moe: boolean): number {
 function stageCost(
   plan: FsdpPlan,
   stage: StageContent,
-  loss: { saved: number; peak: number },
+  loss: ReturnType<typeof lossBytes>,
   gradient: number,
 ): StageCost & { layers: number } {
   const { d, input, table, gathered } = plan;
@@ -400,7 +405,7 @@ function stageCost(
   const again = input.recompute.granularity === 'full';
   const n = stage.layers;
   const passes = parametersOf(plan, moe);
-  const tail = (stage.head ? loss.saved + 2 * d.T * d.V : 0) + (stage.embedding ? hidden : 0);
+  const tail = (stage.head ? loss.saved + loss.output : 0) + (stage.embedding ? hidden : 0);
   const layerRun = profile.fullBytes - profile.keptBytes + profile.transient;
   // Tensor parallelism forms the embedding's gradient over the whole vocabulary before it is cut.
   const wide = d.t > 1 && stage.embedding ? table.embedding * d.t : 0;

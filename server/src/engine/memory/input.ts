@@ -38,7 +38,10 @@ export interface TrainingDetails {
   readonly reshard?: 'default' | 'always' | 'never';
   /** torchtitan selective recompute keeps matrix products (`op`) or every n-th layer. */
   readonly selective?: 'op' | number;
+  /** `torch.compile` of every layer, as torchtitan does it. Default false. */
   readonly compile?: boolean;
+  /** The loss is compiled too. Default: as the layers. */
+  readonly compileLoss?: boolean;
   /** Cross entropy computed on vocabulary shards (torchtitan loss parallel). Default true with tensor parallelism. */
   readonly lossParallel?: boolean;
   /** FSDP gathers in this many bytes an element. Default 2 (BF16). */

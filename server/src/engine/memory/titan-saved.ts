@@ -66,16 +66,23 @@ function blockSaved(d: Dims, moe: boolean): SavedItem[] {
   return out;
 }
 
-/** Tensors that one torchtitan layer keeps in eager mode without recompute (models/llama3, qwen3 and deepseek_v3 of v0.2.2). */
+/**
+ * Tensors that one torchtitan layer keeps without recompute (models/llama3, qwen3 and deepseek_v3 of v0.2.2). A compiled dense layer
+ * keeps no tensor that element-wise steps make again from others it keeps: norm outputs, the activation and its product.
+ */
 export function titanLayerSaved(d: Dims, input: TrainingInput, moe: boolean): SavedItem[] {
-  return [...attentionSaved(d, input), ...blockSaved(d, moe)];
+  const eager = [...attentionSaved(d, input), ...blockSaved(d, moe)];
+  if (input.details?.compile !== true || moe || d.t > 1) return eager;
+  const left = eager.filter(({ module }) => module !== 'layernorm' && module !== 'mlp');
+  return [...left, saved('mlp', 'gate and up projections', [d.T, d.f, 4], INNER)];
 }
 
 /**
  * Selective recompute by operator: attention results and every second matrix product of a layer stay
- * (torchtitan distributed/activation_checkpoint.py). In order q, k, v, o, w1, w3, w2 these are q, v, w1 and w2.
+ * (torchtitan distributed/activation_checkpoint.py). In order q, k, v, o, w1, w3, w2 these are q, v, w1 and w2. The compiler drops
+ * w2's, which only the residual sum reads.
  */
-export function titanOpSaved(d: Dims, moe: boolean): SavedItem[] {
+export function titanOpSaved(d: Dims, moe: boolean, compiled = false): SavedItem[] {
   const out = [
     saved('layer_input', 'layer input', [d.T, d.h / d.sp, 2], WIDTH),
     saved('attention', 'attention output', [d.T, d.heads * d.vDim, 2], HEADS),
@@ -83,7 +90,8 @@ export function titanOpSaved(d: Dims, moe: boolean): SavedItem[] {
   ];
   if (d.mla) out.push(saved('attention', 'kept projections', [d.T, d.qRank + d.heads * d.qkDim, 2], HEADS));
   else out.push(saved('attention', 'query and value projections', [d.T, (d.heads + d.kvHeads) * d.headDim, 2], HEADS));
-  if (!moe) out.push(saved('mlp', 'gate and down projections', [d.T, d.f + d.h / d.sp, 2], INNER));
+  if (!moe && compiled) out.push(saved('mlp', 'gate projection', [d.T, d.f, 2], INNER));
+  else if (!moe) out.push(saved('mlp', 'gate and down projections', [d.T, d.f + d.h / d.sp, 2], INNER));
   else {
     out.push(saved('moe', 'exchanged tokens', [d.Te, d.h, 4], EXPERT));
     if (d.fs > 0) out.push(saved('shared_experts', 'shared expert products', [d.T, d.fs + d.h, 2], TOKENS));

@@ -1,0 +1,66 @@
+import type { RankReading } from './accuracy-ranks';
+
+/** Why estimates of these rows are off, by row; the first that fits. Each names what is not modelled or not known, never a fitted number. */
+const REASONS: readonly (readonly [row: RegExp, reason: string])[] = [
+  [
+    /^titan\/.*ZBV/,
+    'zero bubble without recompute: which saved tensors outlive the input gradient is modelled by layer, not by tensor',
+  ],
+  [
+    /^titan\/.*DualPipeV/,
+    'the overlapped block keeps a few tensors of both its halves, of which only the larger set is counted',
+  ],
+  [/^titan\/.*x-compile|compile/, 'torch.compile decides by itself which tensors to keep'],
+  [/^titan\//, 'sizes of temporary tensors inside one backward pass'],
+  [
+    /tp2_pp2.*cross_entropy_loss_fusion\/(?:lts_dgxa100|dev_dgx_a100|dev_dgx_h100_2nd)/,
+    'recorded before the fused loss took effect: newer runs of the same arguments are 400 to 800 MiB lower',
+  ],
+  [
+    /multi_dist_optimizer_instances\/(?:dev_dgx_(?:h100|gb200)_2nd|lts_dgx_a100)/,
+    'routing of the untrained top-1 router: the first step after resuming sends most tokens to one rank (its peak is the first step’s)',
+  ],
+  [/swiglu\/lts_dgx_a100/, 'looks as if attention scores were kept (−0.6 % then), which no argument of the row says'],
+  [/tp_comm_overlap|current_scaling/, 'user buffers of tensor-parallel overlap and FP8 copies are not modelled'],
+  [/a2a_ovlp/, 'overlapped expert communication holds two microbatches of dispatched tokens'],
+  [/muon/, 'buffers of the Newton–Schulz iteration'],
+  [
+    /overlap_grad_reduce\/lts_dgx_a100_2nd/,
+    '139 MiB more between steps than the same arguments on the same machine a release earlier',
+  ],
+  [/\/moe\//, 'routing of an untrained model is not balanced; the estimate is'],
+  [/cp2.*etp4|cp2_etp4/, 'recorded with fewer data-parallel copies than the arguments say'],
+  [/cp2/, 'communication buffers of context parallelism'],
+  [/tp4_pp2_resume_torch_dist_reshard/, 'buffers of the resharded optimizer state'],
+  [/megatron-golden/, 'not known'],
+];
+
+const PUBLISHED: readonly (readonly [row: RegExp, reason: string])[] = [
+  [
+    /torchtitan/,
+    'settings that the row leaves out (recomputation, what is compiled), and allocator slack: what is reserved is taken as 1.24 times what is allocated, the median of eager runs',
+  ],
+  [
+    /Megatron-Bridge/,
+    'what an FP8 recipe keeps in FP8 for the backward pass, and settings of the recipe that the table leaves out',
+  ],
+  [/Megatron-SWIFT/, 'a rounded figure of the author, with a peak of the longest sample of a varying batch'],
+  [
+    /Megatron-DeepSpeed/,
+    'the pipeline engine of DeepSpeed in 2022: its own buffers, the allocator and the context of PyTorch 1.10, none of which is modelled; layers and heads are derived',
+  ],
+];
+
+function first(table: readonly (readonly [RegExp, string])[], text: string): string {
+  return table.find(([pattern]) => pattern.test(text))?.[1] ?? 'not known';
+}
+
+/** Why a row misses. */
+export function missReason({ id }: Pick<RankReading, 'id'>): string {
+  return first(REASONS, id);
+}
+
+/** Why a published figure of a stack misses; `plan` holds its precision. */
+export function publishedReason(stack: string, plan: string): string {
+  return first(PUBLISHED, `${stack} ${plan}`);
+}
