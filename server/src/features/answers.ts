@@ -4,6 +4,7 @@ import type { ResolvedPlan } from '../plan/plan';
 import { attentionTensor } from '../plan/rules/model-splits';
 import type { Analysis } from './analysis';
 import { parameterTotals } from './estimates';
+import { scheduleAnswers } from './schedule/answers';
 import { pipelineSummary } from './schedule/planned';
 import { numericsAnswer } from './numerics';
 import { bytes, count, gib, parameters, percent, plural, stageList } from './format';
@@ -99,7 +100,7 @@ export function answersFor(analysis: Analysis, field: string): string[] {
   if (section === 'batch') lines.push(batchAnswer(resolved));
   if (section === 'serving' || field === 'layout.attentionData') lines.push(kvAnswer(analysis));
   if (section === 'pipeline' || section === 'batch' || /^layout\.(pipeline|virtualPipeline|stageLayers)$/.test(field))
-    lines.push(pipelineAnswer(resolved));
+    lines.push(pipelineAnswer(resolved), ...scheduleAnswers(resolved, field));
   if (section === 'quantization' || /^precision\.(fp8|compute)/.test(field)) lines.push(...numericsAnswer(resolved));
   return lines.filter((line): line is string => line !== undefined);
 }

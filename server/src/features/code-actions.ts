@@ -8,8 +8,10 @@ import {
 import type { Finding, Fix } from '../plan/finding';
 import type { Analysis } from './analysis';
 import { rangeOfPlace } from './diagnostics';
+import { switchActions } from './schedule/switch';
 
-function overlaps(a: Range, b: Range): boolean {
+/** True where two ranges share a character or touch. */
+export function overlaps(a: Range, b: Range): boolean {
   const before = (x: Range, y: Range): boolean =>
     x.end.line < y.start.line || (x.end.line === y.start.line && x.end.character < y.start.character);
   return !before(a, b) && !before(b, a);
@@ -55,5 +57,5 @@ export function codeActions(analysis: Analysis, range: Range, reported: readonly
     const ignore = diagnostic === undefined ? undefined : ignoreAction(analysis, finding, diagnostic);
     if (ignore !== undefined) ignores.push(ignore);
   }
-  return [...actions, ...ignores];
+  return [...actions, ...switchActions(analysis, range), ...ignores];
 }
