@@ -61,3 +61,12 @@ export function itJudges(dialect: string, extension: string, cases: readonly Rul
     expect(quiet.filter(({ severity }) => severity === 'error').map(({ message }) => message)).toEqual([]);
   });
 }
+
+/** A text with each `old -> new` of a change put in, changes apart by semicolons; an old text that is not there is a fault of the case. */
+export function changed(base: string, changes: string): string {
+  return changes.split('; ').reduce((text, change) => {
+    const [from = '', to = ''] = change.split(' -> ');
+    expect(text).toContain(from);
+    return text.replace(from, () => to);
+  }, base);
+}
