@@ -1,7 +1,9 @@
 import * as vscode from 'vscode';
 import type { BaseLanguageClient, LanguageClientOptions } from 'vscode-languageclient';
+import { READ_HEAD_REQUEST, type ReadHeadParams } from '../../server/src/protocol/advice';
 import { mayBeConfig } from '../../server/src/protocol/candidate';
 import { READ_FILE_REQUEST, type ReadFileParams } from '../../server/src/protocol/requests';
+import { readHead } from './head';
 import { readWorkspaceFile } from './workspace-files';
 
 /** Languages a config may be written in; whether a file is ours is decided by its content, on the server. */
@@ -42,7 +44,7 @@ function clientOptions(parts: ClientParts, watcher: vscode.FileSystemWatcher): L
   return {
     documentSelector: [...LANGUAGES.map((language) => ({ language })), { pattern: PATTERN }],
     outputChannel: parts.output,
-    initializationOptions: { readFile: true },
+    initializationOptions: { readFile: true, readHead: true },
     synchronize: { configurationSection: 'shardlens', fileEvents: watcher },
     middleware: {
       // Each rule has a page in the extension; the code of a diagnostic opens it.
@@ -69,6 +71,7 @@ function begin(parts: ClientParts): Run {
   const watcher = vscode.workspace.createFileSystemWatcher(PATTERN);
   const start = async (): Promise<BaseLanguageClient> => {
     const client = await parts.create(clientOptions(parts, watcher));
+    client.onRequest(READ_HEAD_REQUEST, ({ uri }: ReadHeadParams) => readHead(uri));
     client.onRequest(READ_FILE_REQUEST, ({ uri }: ReadFileParams) => readWorkspaceFile(uri));
     parts.onCreated(client);
     await client.start();

@@ -6,6 +6,8 @@ import { askCluster, askModel } from './choose';
 import { createClientHandle, isCandidate, type ClientHandle, type CreateClient } from './client';
 import type { DirectiveValues } from './directive-text';
 import { createEffectiveDocuments, type EffectiveDocuments } from './effective';
+import { findBetterLayout } from './advice';
+import { openChange } from './head';
 import { createPanelManager, PANEL_KINDS, viewType, type PanelManager } from './panels';
 import { createStatusItem, type StatusItem } from './status';
 import { convertLayout } from './convert';
@@ -91,6 +93,14 @@ function registerCommands(parts: Parts): vscode.Disposable[] {
     vscode.commands.registerCommand('shardlens.convertLayout', async (argument?: unknown) => {
       const uri = targetOf(argument);
       if (uri !== undefined) await convertLayout(client, uri);
+    }),
+    vscode.commands.registerCommand('shardlens.findBetterLayout', async (argument?: unknown) => {
+      const uri = targetOf(argument);
+      if (uri !== undefined) await findBetterLayout(client, uri);
+    }),
+    vscode.commands.registerCommand('shardlens.openChange', async (argument?: unknown) => {
+      const uri = targetOf(argument);
+      if (uri !== undefined) await openChange(uri);
     }),
     vscode.commands.registerCommand('shardlens.showEffective', async (argument?: unknown) => {
       const uri = targetOf(argument);

@@ -24,6 +24,8 @@ export interface ClientOptions {
   readonly configuration?: boolean;
   /** Files of the workspace by path below it. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Texts as they were last committed, by name. */
+  readonly heads?: Readonly<Record<string, string>>;
   /** True: the client reads files itself, as the extension does. */
   readonly readFile?: boolean;
 }
@@ -149,6 +151,7 @@ export async function startClient(options: ClientOptions = {}): Promise<TestClie
       reads.push(uri);
       return Promise.resolve(files.get(uri) ?? null);
     },
+    readHead: (uri) => Promise.resolve(options.heads?.[uri.slice(ROOT.length + 1)] ?? null),
   });
   const connection = createProtocolConnection(new StreamMessageReader(toClient), new StreamMessageWriter(toServer));
   const published: PublishDiagnosticsParams[] = [];

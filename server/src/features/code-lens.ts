@@ -1,6 +1,8 @@
 import type { CodeLens, Command } from 'vscode-languageserver-types';
+import { FIND_LAYOUT } from './advise/action';
 import type { Analysis } from './analysis';
 import { gpuIsAssumed, memoryAnswer, modelAnswer, pipelineAnswer } from './answers';
+import { compareAnalyses, comparisonLine } from './compare';
 import { costTitle } from './cost';
 import { fieldsInDocument } from './fields';
 import { count } from './format';
@@ -22,6 +24,20 @@ function expertTitle(analysis: Analysis): string | undefined {
   return `EP ${count(layout.expert)}: ${count(Math.ceil(slots / layout.expert))} expert slots a rank`;
 }
 
+/** One lens that tells what the change since the last commit does; none where neither memory nor time moved. */
+export function headLenses(analysis: Analysis, head: Analysis): CodeLens[] {
+  const title = comparisonLine(compareAnalyses(head, analysis));
+  if (title === undefined) return [];
+  const line = lensLine(analysis);
+  const range = { start: { line, character: 0 }, end: { line, character: 0 } };
+  const command = {
+    title: `Since the last commit: ${title}`,
+    command: 'shardlens.openChange',
+    arguments: [analysis.uri],
+  };
+  return [{ range, command }];
+}
+
 /** One line of lenses above the parallel section, each opening its panel. Their number depends on the kind of file, not on its values, so that nothing jumps while typing. */
 export function codeLenses(analysis: Analysis): CodeLens[] {
   const { resolved } = analysis;
@@ -40,7 +56,7 @@ export function codeLenses(analysis: Analysis): CodeLens[] {
   const pipeline = resolved.plan.task === 'training' ? pipelineAnswer(resolved) : undefined;
   if (pipeline !== undefined) lenses.push(lens(pipeline, 'shardlens.openTimeline'));
   const cost = resolved.plan.task === 'training' ? costTitle(analysis) : undefined;
-  if (cost !== undefined) lenses.push(lens(`${cost}${guess}`, 'shardlens.openMemory'));
+  if (cost !== undefined) lenses.push(lens(`${cost}${guess}`, FIND_LAYOUT));
   const experts = expertTitle(analysis);
   if (experts !== undefined) lenses.push(lens(experts, 'shardlens.openPlacement'));
   return lenses;

@@ -19,6 +19,8 @@ export interface ClientFacts {
   refreshesLenses: boolean;
   /** The client reads companion files itself, because it alone may reach a virtual workspace. */
   readFile: boolean;
+  /** The client knows what was last committed. */
+  readHead: boolean;
   roots: readonly string[];
 }
 
@@ -30,6 +32,7 @@ export function noFacts(): ClientFacts {
     tellsFolders: false,
     refreshesLenses: false,
     readFile: false,
+    readHead: false,
     roots: [],
   };
 }
@@ -43,7 +46,7 @@ function rootsOf({ workspaceFolders, rootUri }: InitializeParams): string[] {
 /** Writes down what the client can do. */
 export function readFacts(params: InitializeParams): ClientFacts {
   const { workspace } = params.capabilities;
-  const options = params.initializationOptions as { readFile?: unknown } | null | undefined;
+  const options = params.initializationOptions as { readFile?: unknown; readHead?: unknown } | null | undefined;
   return {
     configuration: workspace?.configuration === true,
     registersConfiguration: workspace?.didChangeConfiguration?.dynamicRegistration === true,
@@ -51,6 +54,7 @@ export function readFacts(params: InitializeParams): ClientFacts {
     tellsFolders: workspace?.workspaceFolders === true,
     refreshesLenses: workspace?.codeLens?.refreshSupport === true,
     readFile: options?.readFile === true,
+    readHead: options?.readHead === true,
     roots: rootsOf(params),
   };
 }
@@ -65,7 +69,7 @@ export function initializeResult(): InitializeResult {
       inlayHintProvider: true,
       completionProvider: { triggerCharacters: [' ', ':', '-', '"'] },
       codeLensProvider: { resolveProvider: false },
-      codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix] },
+      codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix, CodeActionKind.RefactorRewrite] },
       documentLinkProvider: { resolveProvider: false },
       definitionProvider: true,
       workspace: { workspaceFolders: { supported: true, changeNotifications: true } },

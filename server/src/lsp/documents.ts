@@ -27,6 +27,8 @@ export interface DocumentStore {
   readonly configureAll: (settings: AnalysisSettings) => void;
   /** The next question analyses again: a companion file changed. */
   readonly invalidate: (uri: string) => void;
+  /** Another text read as the document would be, with its settings and files; nothing of it is kept. */
+  readonly analyseAs: (document: TextDocument, text: string) => Analysis;
   readonly remove: (uri: string) => void;
 }
 
@@ -76,6 +78,10 @@ export function createDocumentStore(files: FileStore, initial: AnalysisSettings)
     },
     invalidate: (uri) => {
       stale.add(uri);
+    },
+    analyseAs: ({ uri, version, languageId }, text) => {
+      const input = { uri, version, text, languageId, settings: settings.get(uri) ?? common };
+      return analyze({ ...input, files: files.lookup, parseFile: files.parse });
     },
     remove: (uri) => {
       kept.delete(uri);

@@ -1,7 +1,14 @@
-import { LSPErrorCodes, RequestType, ResponseError, type CancellationToken } from 'vscode-languageserver';
+import {
+  LSPErrorCodes,
+  RequestType,
+  ResponseError,
+  type CancellationToken,
+  type CodeLens,
+} from 'vscode-languageserver';
 import type { Analysis } from '../features/analysis';
+import { layoutActions } from '../features/advise/action';
 import { codeActions } from '../features/code-actions';
-import { codeLenses } from '../features/code-lens';
+import { codeLenses, headLenses } from '../features/code-lens';
 import { completion } from '../features/completion';
 import { effectiveText } from '../features/effective';
 import { hover } from '../features/hover';
@@ -25,6 +32,7 @@ import {
 } from '../protocol/requests';
 import type { SweepAnswer, TimelineAnswer, TimelineParams, TraceFileAnswer } from '../protocol/timeline';
 import { syntaxFault } from './documents';
+import { registerAdvice } from './advice';
 import { slowAnswer } from './slow-answer';
 import type { ServerState } from './state';
 
@@ -54,6 +62,13 @@ const SCHEDULE = {
   trace: new RequestType<TimelineParams, TraceFileAnswer, void>(REQUEST.scheduleTrace),
 } as const;
 
+/** The lenses of a document, and what its change since the last commit does. */
+function lensesOf({ documents, heads }: ServerState, analysis: Analysis): CodeLens[] {
+  const document = documents.get(analysis.uri);
+  const head = document === undefined ? undefined : heads.of(document);
+  return [...codeLenses(analysis), ...(head === undefined ? [] : headLenses(analysis, head))];
+}
+
 function registerLanguage(state: ServerState): void {
   const { connection, files } = state;
   const exists = (uri: string): boolean => typeof files.lookup(uri) === 'string';
@@ -64,7 +79,7 @@ function registerLanguage(state: ServerState): void {
     answer(state, 'completion', textDocument.uri, [], (analysis) => completion(analysis, position), token),
   );
   connection.onCodeLens(({ textDocument }, token) =>
-    answer(state, 'code lens', textDocument.uri, [], codeLenses, token),
+    answer(state, 'code lens', textDocument.uri, [], (analysis) => lensesOf(state, analysis), token),
   );
   connection.onCodeAction(({ textDocument, range, context }, token) =>
     answer(
@@ -72,7 +87,7 @@ function registerLanguage(state: ServerState): void {
       'code action',
       textDocument.uri,
       [],
-      (analysis) => codeActions(analysis, range, context.diagnostics),
+      (analysis) => [...codeActions(analysis, range, context.diagnostics), ...layoutActions(analysis, range)],
       token,
     ),
   );
@@ -168,4 +183,5 @@ function registerViews(state: ServerState): void {
 export function registerFeatures(state: ServerState): void {
   registerLanguage(state);
   registerViews(state);
+  registerAdvice(state);
 }

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { ProposedFeatures, createConnection } from 'vscode-languageserver/node';
 import { readBelow } from './disk';
+import { readGitHead } from './git-head';
 import { startServer } from './server';
 
 // Analyses are short-lived garbage. Left to itself V8 lets the heap grow to several times of what is alive before it collects,
@@ -18,4 +19,4 @@ function survive(error: unknown): void {
 
 process.on('uncaughtException', survive);
 process.on('unhandledRejection', survive);
-startServer(connection, { readBelow });
+startServer(connection, { readBelow, readHead: readGitHead });

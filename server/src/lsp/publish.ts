@@ -47,10 +47,26 @@ async function publishRounds(state: ServerState, uri: string): Promise<void> {
   }
 }
 
+/** Lenses tell what changed since the last commit, once that is known. */
+function refreshHead(state: ServerState, uri: string): void {
+  const { heads, documents, log } = state;
+  heads.refresh(uri, performance.now()).then(
+    (changed) => {
+      if (changed && documents.get(uri) !== undefined) refreshLenses(state);
+    },
+    (error: unknown) => {
+      log('committed text', error);
+    },
+  );
+}
+
 /** Publishes the findings of a document as it is now. Never rejects: a fault of ours is logged, and what was published is taken back. */
 export async function publish(state: ServerState, uri: string): Promise<void> {
   try {
     await publishRounds(state, uri);
+    const document = state.documents.get(uri);
+    // Files that are not ours cost nobody a look into a repository.
+    if (document !== undefined && state.store.analysisOf(document).dialect !== undefined) refreshHead(state, uri);
   } catch (error) {
     state.log(`analysis of ${uri}`, error);
     // Findings of a text that is gone would be worse than none.

@@ -37,7 +37,7 @@ function open(state: ServerState, uri: string): void {
 }
 
 function watchDocuments(state: ServerState): void {
-  const { documents, scheduler, store, files, connection, waiting, published } = state;
+  const { documents, scheduler, store, heads, files, connection, waiting, published } = state;
   documents.onDidOpen(({ document }) => {
     open(state, document.uri);
   });
@@ -53,6 +53,7 @@ function watchDocuments(state: ServerState): void {
   documents.onDidClose(({ document: { uri } }) => {
     scheduler.cancel(uri);
     store.remove(uri);
+    heads.remove(uri);
     waiting.delete(uri);
     published.delete(uri);
     if (files.lookup(uri) !== undefined) {

@@ -11,12 +11,13 @@ function turn(): Promise<void> {
 
 /**
  * Runs an answer that takes seconds in short turns, and stops it when nobody wants it any more. Undefined when `begin` has nothing
- * to run.
+ * to run. `told` hears of what the work gives in between, once a turn.
  */
-export async function slowAnswer<T>(
+export async function slowAnswer<T, P = unknown>(
   token: CancellationToken,
-  begin: () => Generator<undefined, T> | undefined,
+  begin: () => Generator<P, T> | undefined,
   now: () => number = () => performance.now(),
+  told?: (progress: P) => void,
 ): Promise<T | undefined | ResponseError<void>> {
   const work = begin();
   if (work === undefined) return undefined;
@@ -24,6 +25,7 @@ export async function slowAnswer<T>(
   for (let step = work.next(); ; step = work.next()) {
     if (step.done === true) return step.value;
     if (now() < until) continue;
+    told?.(step.value);
     await turn();
     if (token.isCancellationRequested) return new ResponseError(LSPErrorCodes.RequestCancelled, 'cancelled');
     until = now() + TURN_MS;

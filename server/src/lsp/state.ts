@@ -3,6 +3,8 @@ import { TextDocument } from 'vscode-languageserver-textdocument';
 import { READ_FILE_REQUEST, type ReadFileAnswer } from '../protocol/requests';
 import { noFacts, type ClientFacts } from './client-facts';
 import { createDocumentStore, type DocumentStore } from './documents';
+import { READ_HEAD_REQUEST, type ReadHeadAnswer } from '../protocol/advice';
+import { createHeadStore, type HeadStore } from './heads';
 import { createFileStore, fileKey, type FileStore, type ReadText } from './files';
 import { publish } from './publish';
 import { createScheduler, type Scheduler } from './scheduler';
@@ -12,6 +14,8 @@ import { DEFAULT_SETTINGS } from './settings';
 export interface HostAccess {
   /** Reads a file below one of `roots`; null for everything else. */
   readonly readBelow: (uri: string, roots: readonly string[]) => Promise<string | null>;
+  /** Reads a file as it was last committed, for clients that know no repository. */
+  readonly readHead?: (uri: string) => Promise<string | null>;
 }
 
 /** A client that never answers must not keep a document waiting for its files. */
@@ -26,6 +30,8 @@ export interface ServerState {
   readonly store: DocumentStore;
   readonly files: FileStore;
   readonly scheduler: Scheduler;
+  /** Open documents as they were last committed. */
+  readonly heads: HeadStore;
   readonly facts: ClientFacts;
   /** Opened documents whose settings are still on their way. */
   readonly waiting: Set<string>;
@@ -57,8 +63,8 @@ export function openDocument(documents: TextDocuments<TextDocument>, uri: string
 }
 
 /** Asks the client for a file; one that never answers has no file. */
-async function askForFile(connection: Connection, uri: string): Promise<string | null> {
-  const asked = connection.sendRequest<ReadFileAnswer | null>(READ_FILE_REQUEST, { uri });
+async function askForFile(connection: Connection, request: string, uri: string): Promise<string | null> {
+  const asked = connection.sendRequest<ReadFileAnswer | ReadHeadAnswer | null>(request, { uri });
   let timer: ReturnType<typeof setTimeout> | undefined;
   const patience = new Promise<null>((resolve) => {
     timer = setTimeout(resolve, FILE_PATIENCE_MS, null);
@@ -77,14 +83,17 @@ export function createState(connection: Connection, host: HostAccess): ServerSta
   const read: ReadText = async (uri) => {
     const open = openDocument(documents, uri);
     if (open !== undefined) return open.getText();
-    return facts.readFile ? askForFile(connection, uri) : host.readBelow(uri, facts.roots);
+    return facts.readFile ? askForFile(connection, READ_FILE_REQUEST, uri) : host.readBelow(uri, facts.roots);
   };
   const files = createFileStore(read);
   const store = createDocumentStore(files, DEFAULT_SETTINGS);
+  const readHead = (uri: string): Promise<string | null> =>
+    facts.readHead ? askForFile(connection, READ_HEAD_REQUEST, uri) : (host.readHead?.(uri) ?? Promise.resolve(null));
+  const heads = createHeadStore(readHead, store.analyseAs);
   const scheduler = createScheduler((uri) => {
     void publish(state, uri);
   });
   const shared = { waiting: new Set<string>(), published: new Map<string, number>() };
-  const state: ServerState = { connection, documents, store, files, scheduler, facts, ...shared, log };
+  const state: ServerState = { connection, documents, store, files, scheduler, heads, facts, ...shared, log };
   return state;
 }

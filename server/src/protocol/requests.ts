@@ -1,3 +1,4 @@
+import type { AdviceAnswer, AdviceParams } from './advice';
 import type { NoView, SourceLink, ViewParams } from './common';
 import type { MemoryAnswer } from './memory';
 import type { PlacementAnswer, PlacementParams } from './placement';
@@ -20,6 +21,8 @@ export const REQUEST = {
   scheduleTrace: 'shardlens/scheduleTrace',
   /** A measured run, read for the plan's timeline. */
   scheduleMeasured: 'shardlens/scheduleMeasured',
+  /** Better layouts for a training file. Takes seconds; tells its progress; cancel it. */
+  advice: 'shardlens/advice',
   placement: 'shardlens/placement',
   /** What the file was taken for and where model and cluster come from: the status item. */
   plan: 'shardlens/plan',
@@ -96,6 +99,7 @@ export interface TranslateAnswer {
 }
 
 export interface RequestTypes {
+  readonly advice: { readonly params: AdviceParams; readonly answer: AdviceAnswer };
   readonly memory: { readonly params: ViewParams; readonly answer: MemoryAnswer };
   readonly schedule: { readonly params: TimelineParams; readonly answer: TimelineAnswer };
   readonly scheduleSweep: { readonly params: ViewParams; readonly answer: SweepAnswer };

@@ -64,7 +64,7 @@ describe('code lenses', () => {
     expect(lenses.map(({ command }) => command?.command)).toEqual([
       'shardlens.openMemory',
       'shardlens.openTimeline',
-      'shardlens.openMemory',
+      'shardlens.findBetterLayout',
     ]);
     expect(lenses[0]?.command?.title).toMatch(/GiB on rank/);
   });

@@ -1,0 +1,58 @@
+import type { SearchProgress } from '../../engine/search/training-search';
+import type { AdviceAnswer, AdviceItem, AdviceParams } from '../../protocol/advice';
+import type { Analysis } from '../analysis';
+import { count, percent } from '../format';
+import { hasNoAdvice, startAdvice, type Advice, type Advised } from './advise';
+import { costText, labelOf, layoutText } from './describe';
+
+const ANSWERS = 8;
+
+function itemOf(analysis: Analysis, answer: Advised): AdviceItem {
+  const { resolved } = analysis;
+  const { changes, edits, reasons } = answer;
+  return {
+    title: layoutText(answer),
+    detail: costText(answer),
+    reasons,
+    changes: changes.map(
+      ({ field, from, to }) => `${resolved === undefined ? field : labelOf(resolved, field)}: ${from} → ${to}`,
+    ),
+    ...(edits === undefined
+      ? {}
+      : { edits: edits.map(({ span, newText }) => ({ range: analysis.lines.rangeOf(span), newText })) }),
+  };
+}
+
+function nowText({ own }: Advice): string {
+  if (own === undefined) return 'The time of this layout cannot be computed.';
+  const place = own.distance === 0 ? 'on the front' : `${percent(own.distance)} slower than the front`;
+  return `${layoutText(own)}: ${costText(own)}${own.fits ? `, ${place}` : ', does not fit'}`;
+}
+
+function viewOf(analysis: Analysis, advice: Advice): AdviceAnswer {
+  const { nearest, answers, counts, notes } = advice;
+  const shown = nearest === undefined ? answers : [nearest];
+  return {
+    uri: analysis.uri,
+    version: analysis.version,
+    now: nowText(advice),
+    items: shown.map((answer) => itemOf(analysis, answer)),
+    unmet: nearest !== undefined,
+    searched: `${count(counts.legal)} legal layouts, ${count(counts.simulated)} simulated`,
+    notes,
+  };
+}
+
+/** Better layouts for the editor, in turns; says at once what is missing. */
+export function* adviceView(
+  analysis: Analysis,
+  { objective = 'time' }: AdviceParams,
+  reanalyse: (text: string) => Analysis,
+): Generator<SearchProgress, AdviceAnswer> {
+  const search = startAdvice(analysis, { objective, top: ANSWERS, reanalyse });
+  if (hasNoAdvice(search)) {
+    const { reason } = search;
+    return { empty: true, uri: analysis.uri, reason: `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.` };
+  }
+  return viewOf(analysis, yield* search);
+}
