@@ -44,6 +44,7 @@ import gb300 from '../../../schemas/hardware/gb300.json';
 import a10040gb from '../../../schemas/hardware/a100-40gb.json';
 import a10080gb from '../../../schemas/hardware/a100-80gb.json';
 import l40s from '../../../schemas/hardware/l40s.json';
+import rtx4090 from '../../../schemas/hardware/rtx-4090.json';
 import mi300x from '../../../schemas/hardware/mi300x.json';
 
 /** Model configs that ship with the tool, trimmed to what shapes a model; each says where its values come from. */
@@ -98,5 +99,6 @@ export const hardwareFiles: readonly unknown[] = [
   a10040gb,
   a10080gb,
   l40s,
+  rtx4090,
   mi300x,
 ];

@@ -69,7 +69,7 @@ describe('GPU presets', () => {
       const bf16 = cluster.bf16Flops?.value ?? 0;
       expect(bf16, name).toBeGreaterThan(1e14);
       if (fp8 !== undefined) expect(fp8 / bf16, name).toBeCloseTo(2, 1);
-      expect(cluster.memoryBytes?.value, name).toBeGreaterThan(35 * 2 ** 30);
+      expect(cluster.memoryBytes?.value, name).toBeGreaterThan(20 * 2 ** 30);
       expect(cluster.gpu?.value).toBe(name);
     }
     for (const file of hardwareFiles) expect(file).toHaveProperty('x-source.memory');

@@ -127,6 +127,22 @@ const LAYOUT: readonly ModelRule[] = [
 
 const LENGTH: readonly ModelRule[] = [
   {
+    rule: 'batch-limits-conflict',
+    severity: 'error',
+    covers: ['VL-SCH01'],
+    keys: ['max-num-batched-tokens', 'enable-chunked-prefill', 'max-model-len'],
+    source: ['config/scheduler.py', 'SchedulerConfig.verify_max_model_len'],
+    says: (args, { model }) => {
+      const tokens = args.size('max-num-batched-tokens');
+      const whole =
+        args.entry('enable-chunked-prefill') !== undefined && switchOf(args, 'enable-chunked-prefill') === false;
+      if (!whole || tokens === undefined || args.entry('max-model-len') !== undefined) return undefined;
+      return model.maxPositions !== undefined && tokens < model.maxPositions
+        ? `max-num-batched-tokens ${tokens} is less than the ${model.maxPositions} positions of ${model.name}, and without chunked prefill a prompt has to fit one step; set max-model-len, or let prefill be chunked.`
+        : undefined;
+    },
+  },
+  {
     rule: 'context-beyond-model',
     severity: 'error',
     covers: ['VL-SCH04'],

@@ -9,6 +9,7 @@ const SERVED_BY: Readonly<Record<string, readonly string[]>> = {
   modelopt: ['modelopt', 'modelopt_fp4', 'modelopt_mxfp8', 'modelopt_mixed'],
   mxfp4: ['mxfp4', 'gpt_oss_mxfp4', 'humming'],
   bitsandbytes: ['bitsandbytes'],
+  marlin: ['marlin'],
 };
 /** Words that are a method of their own, so that a mismatch is certain. */
 const METHODS = new Set([

@@ -158,20 +158,22 @@ function settingOf(plan: Plan, tile: Tile): Sourced<number> | undefined {
   return trainsExperts ? plan.layout.expertTensor : plan.layout.tensor;
 }
 
+/** What helps beside another degree. */
+function hintFor(plan: Plan, layout: LayoutSpec, tile: Tile, block: number): string {
+  if (plan.task !== 'serving') return '';
+  if (tile.field === 'linearValueHeads') return ', or keep in_proj_a and in_proj_b out of quantization';
+  const routed = tile.what === 'expert intermediate size' && tile.parts > 1 && tile.size % block === 0;
+  if (!routed) return '';
+  if (plan.dialect === 'vllm') return ', or enable-expert-parallel keeps experts whole';
+  return layout.expert < layout.tensor ? ', or raise expert parallelism so that fewer ranks share one expert' : '';
+}
+
 function tileFinding(plan: Plan, sharding: Sharding, tile: Tile, context: { block: number; near: number[] }): Finding {
   const enforcement = BLOCKS[plan.dialect] ?? { severity: 'warning' };
   const { layout } = sharding;
   const shard = tile.size / tile.parts;
   const setting = settingOf(plan, tile);
-  const routed = tile.what === 'expert intermediate size';
-  const more = plan.task === 'serving' && routed && tile.parts > 1;
-  const hint = !more
-    ? ''
-    : plan.dialect === 'vllm'
-      ? ', or enable-expert-parallel keeps experts whole'
-      : layout.expert < layout.tensor
-        ? ', or raise expert parallelism so that fewer ranks share one expert'
-        : '';
+  const hint = hintFor(plan, layout, tile, context.block);
   const message = `${tile.what} ${tile.size} / ${tile.parts} = ${Number.isInteger(shard) ? shard : shard.toFixed(1)} is not a multiple of the FP8 block size ${context.block}${advice(context.near)} for ${setting?.label ?? 'tensor parallelism'}${hint}.`;
   return finding(fp8BlockMisaligned, enforcement, message, {
     ...placed([

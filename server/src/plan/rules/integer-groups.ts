@@ -44,8 +44,10 @@ function slices(sharding: Sharding): Slice[] {
     .map((tile) => ({ ...tile, slice: tile.size / tile.parts }));
 }
 
-function isInteger(quantization: QuantizationSpec): boolean {
-  return quantization.method === 'int4-group' && [4, 8].includes(quantization.weightBits ?? 4);
+/** Packed integers: those of 8 bits too where they come in groups (or one group a channel), as GPTQ writes them. */
+function isInteger({ method, weightBits, groupSize }: QuantizationSpec): boolean {
+  if (method === 'int8') return groupSize !== undefined;
+  return method === 'int4-group' && [4, 8].includes(weightBits ?? 4);
 }
 
 function isExpert({ field }: Tile): boolean {
@@ -76,7 +78,10 @@ function faultFinding(plan: Plan, tile: Slice, fault: Fault, near: readonly numb
   const source = KERNELS[plan.dialect];
   const label = tensor?.label ?? 'tensor parallelism';
   const message = `${tile.what} ${tile.size} / ${tile.parts} = ${tile.slice} ${fault.says}${advice(near)}${near.length === 0 ? '' : ` for ${label}`}.`;
+  const named = plan.model.name?.at;
   return finding(fault.rule, { severity: fault.severity, ...(source === undefined ? {} : { source }) }, message, {
+    // Where no degree is written, the model that does not fit stands alone.
+    ...(named === undefined || named.uri !== undefined ? {} : { at: named }),
     ...placed([
       { value: tensor, says: 'the degree that shards it' },
       { value: plan.model.name, says: 'the model' },

@@ -61,7 +61,10 @@ export const scheduleConstraint: PlanRule = {
       durations: plan.pipeline.durations,
     };
     const value = fields[answer.field];
-    const direct = answer.field !== 'microbatches' || plan.batch.microbatches !== undefined;
+    // Microbatches that follow from the global batch are set through it.
+    const derived = answer.field === 'microbatches' && plan.batch.microbatches === undefined;
+    const perMicrobatch = batch.globalBatch / batch.microbatches;
+    const nearest = derived ? answer.nearest.map((m) => m * perMicrobatch) : answer.nearest;
     const result: Finding = finding(
       scheduleConstraint,
       SOURCES[pipeline.kind] ?? { severity: 'error' },
@@ -72,7 +75,7 @@ export const scheduleConstraint: PlanRule = {
           { value: plan.pipeline.kind, says: 'the schedule' },
           { value: plan.layout.pipeline, says: 'pipeline parallelism' },
         ]),
-        ...(direct ? setFixes(value, answer.field, answer.nearest) : {}),
+        ...setFixes(value, derived ? 'globalBatch' : answer.field, nearest.filter(Number.isSafeInteger)),
       },
     );
     return [result];
