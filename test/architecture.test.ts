@@ -43,7 +43,7 @@ const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; read
 
 /** Layers that run outside browsers and may use Node's own modules. */
 const NODE_LAYERS = new Set(['server/src/cli']);
-const NODE_FILES = new Set(['server/src/lsp/main-node.ts', 'server/src/lsp/disk.ts']);
+const NODE_FILES = new Set(['server/src/lsp/main-node.ts', 'server/src/lsp/disk.ts', 'server/src/lsp/git-head.ts']);
 
 /** Names that would make the engine depend on a clock, chance or a host. */
 const IMPURE =
