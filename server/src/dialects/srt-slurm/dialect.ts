@@ -6,6 +6,7 @@ import { combine } from '../launch/combine';
 import { readHandedOn } from '../launch/handed-on';
 import { roomFindings } from '../launch/room';
 import { rolesOf } from './roles';
+import { srtFindings } from './rules';
 import { jobVariants } from './variants';
 
 const RESOURCES = [
@@ -46,7 +47,8 @@ function detect(tree: ConfigTree, _fileName: string): Detection | undefined {
 
 function read(tree: ConfigTree, companion: ReadCompanion): DialectReading {
   const root = rootMap(tree);
-  const roles = root === undefined ? [] : jobVariants(root).flatMap((variant) => rolesOf(variant.root));
+  const variants = root === undefined ? [] : jobVariants(root);
+  const roles = variants.flatMap((variant) => rolesOf(variant.root));
   const launches = roles.map(({ handed }) => readHandedOn(handed, { text: tree.text, read: companion }));
   const room = launches.flatMap((launch, i) => {
     const { gpus, nodes } = roles[i] ?? {};
@@ -54,7 +56,11 @@ function read(tree: ConfigTree, companion: ReadCompanion): DialectReading {
       ? []
       : roomFindings(launch, { environment: new Map(), grouped: true, gpus, pods: nodes });
   });
-  return combine(launches, room);
+  // Jobs of a sweep share most of their text: what is wrong in it is told once.
+  const own = new Map(
+    variants.flatMap(({ root: job }) => srtFindings(job)).map((found) => [JSON.stringify(found), found]),
+  );
+  return combine(launches, [...room, ...own.values()]);
 }
 
 /** Recipes of srt-slurm: one Slurm job with a prefill and a decode server, or a sweep over a base. */
