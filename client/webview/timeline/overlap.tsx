@@ -2,14 +2,21 @@ import type { JSX } from 'preact';
 import type { OverlapPhase, OverlapView } from '../../../server/src/protocol/timeline';
 import { percent, short } from '../kit/format';
 
-const WIDTH = 640;
-const LEFT = 92;
+const WIDTH = 1240;
+const LEFT = 64;
 const ROW = 24;
 const GAP = 6;
 const TOP = 4;
 
-function phaseClass({ lane, half }: OverlapPhase): string {
-  return `${lane === 'compute' ? 'compute' : 'comm'} ${half}`;
+function phaseClass({ label, lane, half }: OverlapPhase): string {
+  return `${lane === 'compute' ? 'compute' : 'comm'} ${label.endsWith('(W)') ? 'weight' : half}`;
+}
+
+/** The longest spelling that fits a box: `DISPATCH(F)`, `DISP F`, `D`; empty where none does. */
+function shortest(label: string, width: number): string {
+  const [name = '', pass = ''] = label.split(/[()]/);
+  const spellings = [label, `${name.slice(0, 4)} ${pass}`.trim(), name.slice(0, 1) + pass.toLowerCase()];
+  return spellings.find((spelling) => fits(spelling, width)) ?? '';
 }
 
 /** Whether a name fits a box of this width, at eleven pixels. */
@@ -31,7 +38,7 @@ export function OverlapLanes({ overlap, unit }: { readonly overlap: OverlapView;
       <svg viewBox={`0 0 ${WIDTH} ${2 * (ROW + GAP) + TOP + 16}`} role="img" aria-label={label}>
         {(['compute', 'communication'] as const).map((lane, row) => (
           <text key={lane} x={LEFT - 8} y={TOP + row * (ROW + GAP) + ROW / 2 + 4} text-anchor="end">
-            {lane}
+            {lane === 'compute' ? lane : 'exchange'}
           </text>
         ))}
         {overlap.phases.map((phase) => {
@@ -41,11 +48,9 @@ export function OverlapLanes({ overlap, unit }: { readonly overlap: OverlapView;
           return (
             <g key={`${phase.label}${phase.half}${phase.start}`} class={phaseClass(phase)}>
               <rect x={x} y={y} width={width} height={ROW} />
-              {fits(phase.label, width) ? (
-                <text x={x + width / 2} y={y + ROW / 2 + 4} text-anchor="middle">
-                  {phase.label}
-                </text>
-              ) : null}
+              <text x={x + width / 2} y={y + ROW / 2 + 4} text-anchor="middle">
+                {shortest(phase.label, width)}
+              </text>
               <title>
                 {phase.label}: {time(phase.start)} – {time(phase.end)}
               </title>

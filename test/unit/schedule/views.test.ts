@@ -68,6 +68,16 @@ describe('the timeline’s answer', () => {
     expect(askOf({ uri: '', kind: 'nonsense', microbatches: -1, chunks: Number.NaN })).toEqual({});
   });
 
+  it('opens an overlapped block into two lanes, near DeepSeek’s profile', () => {
+    const { overlap } = viewOf();
+    // 129 ms for four layer pairs there.
+    expect(overlap?.makespan).toBeGreaterThan(100);
+    expect(overlap?.makespan).toBeLessThan(150);
+    expect((overlap?.exposed ?? 1) / (overlap?.makespan ?? 1)).toBeLessThan(0.1);
+    expect(new Set(overlap?.phases.map(({ label }) => label))).toContain('DISPATCH(F)');
+    expect(viewOf({ kind: '1f1b' }).overlap).toBeUndefined();
+  });
+
   it('is a trace as well', () => {
     const { text } = traceFile(analysis, { uri: analysis.uri });
     const trace = JSON.parse(text ?? '') as { traceEvents: { ph: string }[] };

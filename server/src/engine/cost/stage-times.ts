@@ -82,7 +82,7 @@ export function settingOf(input: TrainingInput, machine: Machine): Setting {
 }
 
 /** Parts that the backward pass computes again. */
-function recomputed(part: LayerPart, { recompute }: TrainingInput): boolean {
+export function recomputed(part: LayerPart, { recompute }: TrainingInput): boolean {
   if (recompute.granularity === 'none') return false;
   if (recompute.granularity === 'full') return true;
   const modules = recompute.modules ?? ['core_attn'];
@@ -93,7 +93,7 @@ function recomputed(part: LayerPart, { recompute }: TrainingInput): boolean {
 }
 
 /** Bytes of one hidden vector as experts receive it: FP8 with a scale every 128 where the recipe dispatches so (arXiv 2412.19437, section 3.2.2), else BF16. */
-function dispatchBytes({ model, precision }: TrainingInput): number {
+export function dispatchBytes({ model, precision }: TrainingInput): number {
   const width = size(model.expertLatentSize) || size(model.hiddenSize);
   return precision.fp8Activations ? width * (1 + 4 / 128) : width * 2;
 }

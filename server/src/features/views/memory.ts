@@ -1,11 +1,15 @@
-import type { MemoryItem, RankClass } from '../../engine/memory/report';
-import type { MemoryAnswer, MemoryClassView, MemoryItemView } from '../../protocol/memory';
+import type { MemoryItem, MemoryReport, RankClass } from '../../engine/memory/report';
+import type { ResolvedPlan } from '../../plan/plan';
+import type { ViewAssumption } from '../../protocol/common';
+import type { FitOptionView, MemoryAnswer, MemoryClassView, MemoryItemView } from '../../protocol/memory';
 import type { Analysis } from '../analysis';
 import { parameterTotals } from '../estimates';
-import { linksTo } from '../fields';
+import { linksTo, linkTo } from '../fields';
+import { assumptionEffect } from '../fit/assumed';
+import { fitOptions } from '../fit/fit';
 import { stageList } from '../format';
 import { numericsOf } from '../numerics';
-import { noView, viewFrame } from './frame';
+import { noView, viewAssumptions, viewFrame } from './frame';
 
 function itemView(analysis: Analysis, item: MemoryItem): MemoryItemView {
   return {
@@ -40,6 +44,23 @@ function classView(analysis: Analysis, rank: RankClass): MemoryClassView {
   };
 }
 
+/** Single changes that would help, with the line to change where the file has one. */
+function optionViews(analysis: Analysis, resolved: ResolvedPlan, memory: MemoryReport): FitOptionView[] {
+  return fitOptions(resolved, memory).map(({ field, ...option }) => {
+    const link = linkTo(analysis, field);
+    return { ...option, ...(link === undefined ? {} : { link }) };
+  });
+}
+
+/** What nobody stated, each with the bytes that another likely value would change. */
+function weighedAssumptions(analysis: Analysis, resolved: ResolvedPlan, memory: MemoryReport): ViewAssumption[] {
+  return viewAssumptions(analysis).map((shown) => {
+    const assumption = resolved.assumptions.find(({ field }) => field === shown.field);
+    const effect = assumption === undefined ? undefined : assumptionEffect(resolved, memory, assumption);
+    return effect === undefined ? shown : { ...shown, effect };
+  });
+}
+
 /** Memory of every rank class, by part, with the formula and the config lines behind each number. */
 export function memoryView(analysis: Analysis): MemoryAnswer {
   const { resolved, memory } = analysis;
@@ -51,6 +72,7 @@ export function memoryView(analysis: Analysis): MemoryAnswer {
   const numerics = numericsOf(resolved);
   return {
     ...viewFrame(analysis, 'Memory'),
+    ...(memory === undefined ? {} : { assumptions: weighedAssumptions(analysis, resolved, memory) }),
     task: resolved.plan.task,
     model: { name: resolved.model.name, parameters: totals.total, activeParameters: totals.active },
     ...(cluster === undefined ? {} : { gpu: { name: cluster.gpu, capacityBytes: cluster.memoryBytes } }),
@@ -60,5 +82,6 @@ export function memoryView(analysis: Analysis): MemoryAnswer {
     checkpoint: totals.checkpoint,
     ...(memory?.kvCache === undefined ? {} : { kvCache: memory.kvCache }),
     ...(numerics === undefined ? {} : { numerics }),
+    ...(memory === undefined ? {} : { options: optionViews(analysis, resolved, memory) }),
   };
 }

@@ -16,6 +16,7 @@ import { timelineOf, type PlannedTimeline } from '../schedule/planned';
 import { planUnder, type ScheduleAsk } from '../schedule/variant';
 import { noView, viewFrame } from './frame';
 import { explanationView } from './timeline-explain';
+import { overlapView } from './timeline-overlap';
 
 const LINKED = [
   'pipeline.kind',
@@ -78,6 +79,8 @@ function view(analysis: Analysis, planned: PlannedTimeline, params: TimelinePara
   const form = closedForm(spec);
   const explanation = explanationView(timeline, times.durations);
   const { kind } = spec;
+  const own = analysis.resolved;
+  const overlap = own === undefined ? undefined : overlapView(planUnder(own, askOf(params)), planned);
   return {
     ...viewFrame(analysis, 'Pipeline'),
     kind,
@@ -97,6 +100,7 @@ function view(analysis: Analysis, planned: PlannedTimeline, params: TimelinePara
     ...(form === undefined ? {} : { formula: form }),
     columns: columns(planned),
     ...(explanation === undefined ? {} : { explanation }),
+    ...(overlap === undefined ? {} : { overlap }),
     memory: {
       start: encodeColumn(curve.start),
       time: encodeColumn(curve.time),
