@@ -116,12 +116,29 @@ function sparseCache(plan: Plan, known: Known): Partial<Plan['serving']> {
   };
 }
 
+/** fa4 on Blackwell reads pages of 128 tokens where attention is not MLA. Source: arg_groups/overrides.py, `_fa4_page_constraint`. */
+function wholePages(args: SglangArguments, plan: Plan, known: Known): Partial<Plan['serving']> {
+  const flags = ['attention-backend', 'decode-attention-backend', 'prefill-attention-backend'];
+  const flag = flags.find((name) => args.text(name) === 'fa4');
+  const major = Math.floor((known.computeCapability ?? 0) / 10);
+  const other = known.model.attention?.value !== 'gqa' || (args.integer('speculative-eagle-topk') ?? 0) > 1;
+  const page = plan.serving.pageSize;
+  if (flag === undefined || major !== 10 || other || page?.value === 128) return {};
+  return {
+    pageSize: {
+      ...derived(128, `${flag} fa4 sets the page size to 128 on this GPU`),
+      ...(page?.at === undefined ? {} : { at: page.at }),
+    },
+  };
+}
+
 /** Fills what SGLang takes from the device and the model: prefill piece, graph sizes, memory fraction, sparse cache, and what `quantization: fp8` means. */
 export function completeSglang(args: SglangArguments, degrees: SglangDegrees): (plan: Plan, known: Known) => Plan {
   return (plan, known) => {
     const serving: { -readonly [K in keyof Plan['serving']]: Plan['serving'][K] } = {
       ...plan.serving,
       ...sparseCache(plan, known),
+      ...wholePages(args, plan, known),
     };
     const { memoryBytes } = known;
     if (

@@ -16,6 +16,8 @@ export interface SglangFacts {
   readonly environment: Readonly<Record<string, string>>;
   /** `quant_method` of the checkpoint, where the checkpoint is known. */
   readonly checkpoint: string | undefined;
+  /** `model_type` of the checkpoint, also where its layers are not modelled. */
+  readonly family: string | undefined;
   /** Written at all. */
   readonly has: (flag: string) => boolean;
   /** A word as written, or the default. */
@@ -55,6 +57,7 @@ export interface SglangRule {
 interface Around {
   readonly environment: Readonly<Record<string, string>>;
   readonly checkpoint: string | undefined;
+  readonly family: string | undefined;
 }
 
 /** Gathers what the rules ask for. */

@@ -7,7 +7,7 @@ import { placeOf, rootMap } from '../common/nodes';
 import { derived, present, written } from '../common/sourced';
 import { readArguments, type SglangArguments } from './arguments';
 import { completeSglang } from './defaults';
-import { checkpointMethod } from '../common/checkpoint';
+import { asksForFp8Cache, checkpointFamily, checkpointMethod } from '../common/checkpoint';
 import { checkSglang } from './rules';
 import { factsOf } from './facts';
 import { DIFFUSION } from './detect';
@@ -136,6 +136,15 @@ export interface SglangContext {
   readonly model?: string;
 }
 
+/** `auto` follows a checkpoint that asks for an FP8 cache. Source: mem_cache/kv_cache_dtype.py, `configure_kv_cache_dtype`. */
+function checkpointCache(args: SglangArguments, read: ReadCompanion): Partial<Plan['serving']> {
+  const entry = args.entry('kv-cache-dtype');
+  const follows = entry === undefined || args.text('kv-cache-dtype') === 'auto';
+  return follows && asksForFp8Cache(args.text('model-path'), read)
+    ? { kvDType: derived('F8_E4M3', 'the checkpoint asks for an FP8 cache', entry) }
+    : {};
+}
+
 /**
  * Reads the arguments of one SGLang server. `root` holds options by name without dashes, as a `--config` file has them or as
  * `optionsOf` gives them (with `sglangArity`).
@@ -153,13 +162,14 @@ export function readSglangArguments(root: MapNode, read: ReadCompanion, context:
     layout,
     quantization: readQuantization(args),
     cluster: readCluster(args, layout.worldSize?.value),
-    serving: readServing(args, degrees),
+    serving: { ...readServing(args, degrees), ...checkpointCache(args, read) },
     experts: placed.experts,
     unresolved: hiddenDegrees(args),
   };
   const around = {
     environment: context.environment ?? {},
     checkpoint: checkpointMethod(args.text('model-path') ?? context.model, read),
+    family: checkpointFamily(args.text('model-path'), read),
   };
   return {
     plan,

@@ -280,30 +280,17 @@ const CACHES: readonly SglangRule[] = [
   },
   {
     rule: 'cache-format-conflict',
-    severity: 'warning',
-    covers: ['SG-ATT19'],
-    keys: [CACHE],
-    source: CACHE_TYPE,
-    says: ({ word, resolved: { plan } }) => {
-      const version = /(\d+)\.(\d+)/.exec(plan.frameworkVersion?.value ?? '');
-      // Releases up to 0.5.2 came with PyTorch 2.8 or older.
-      const old = version !== null && Number(version[1]) === 0 && Number(version[2]) < 5;
-      return isFp4(word(CACHE, '')) && old ? `${CACHE} ${word(CACHE, '')} needs PyTorch 2.8 or later.` : undefined;
-    },
-  },
-  {
-    rule: 'cache-format-conflict',
     severity: 'error',
     covers: ['SG-DSA03', 'SG-DSA08'],
     keys: [CACHE],
     source: SPARSE,
-    says: ({ word, model }) => {
+    says: ({ word, model, family, resolved: { plan } }) => {
       const dtype = word(CACHE, 'auto');
-      const sparse = model?.indexTopk !== undefined && model.family !== 'deepseek_v4';
-      const four = model?.family === 'deepseek_v4';
+      const four = (family ?? model?.family) === 'deepseek_v4';
+      const name = model?.name ?? plan.model.name?.value ?? 'this model';
       const legal = four ? ['auto', 'fp8_e4m3', 'bfloat16'] : ['auto', 'bf16', 'bfloat16', 'fp8_e4m3'];
-      return (sparse || four) && !legal.includes(dtype)
-        ? `The sparse attention of ${model.name} takes ${CACHE} ${legal.join(', ')}, not ${dtype}.`
+      return (model?.indexTopk !== undefined || four) && !legal.includes(dtype)
+        ? `The sparse attention of ${name} takes ${CACHE} ${legal.join(', ')}, not ${dtype}.`
         : undefined;
     },
   },
