@@ -36,7 +36,11 @@ const BROKEN: Readonly<Record<string, readonly string[]>> = {
     'dp-attention-not-divisible',
     'experts-not-divisible',
   ],
-  'broken/megatron-expert-grid/model_config.yaml': ['exclusive-keys', 'expert-world-not-divisible'],
+  'broken/megatron-expert-grid/model_config.yaml': [
+    'exclusive-keys',
+    'expert-world-not-divisible',
+    'interleaving-needs-pipeline',
+  ],
   'broken/kv-heads/config.json': ['kv-heads-not-dividing-heads'],
 };
 

@@ -141,7 +141,8 @@ function sequence(args: MegatronArguments, tensor: number | undefined): Sourced<
   const entry = args.entry('sequence_parallel');
   const asked = args.flag('sequence_parallel');
   // Inference does without it, and training alone needs it: arguments of a server say nothing about either.
-  if (entry === undefined && args.entry('inference_max_requests') !== undefined) return undefined;
+  const serves = ['inference_max_requests', 'inference_max_seq_length'].some((key) => args.entry(key) !== undefined);
+  if (entry === undefined && serves) return undefined;
   if (entry === undefined) return byDefault(false, args.profile.note);
   if (asked === undefined) return undefined;
   return asked && tensor === 1

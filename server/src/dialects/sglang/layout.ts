@@ -34,7 +34,8 @@ export function readDegrees(args: SglangArguments): SglangDegrees {
     data,
     nodes: degree(args, 'nnodes'),
     attentionData: (args.flag('enable-dp-attention') || joint > 1) && (data ?? 2) > 1,
-    a2aBackend: args.text('moe-a2a-backend') ?? 'none',
+    // What older releases called it.
+    a2aBackend: args.text('moe-a2a-backend') ?? (args.flag('enable-deepep-moe') ? 'deepep' : 'none'),
   };
 }
 
@@ -59,7 +60,7 @@ function attentionData(args: SglangArguments, degrees: SglangDegrees): Sourced<n
 
 function expert(args: SglangArguments, degrees: SglangDegrees): Sourced<number> | undefined {
   const own = stated(args, 'ep-size');
-  const backend = args.entry('moe-a2a-backend');
+  const backend = args.entry('moe-a2a-backend') ?? args.entry('enable-deepep-moe');
   const joint = args.integer('dwdp-size') ?? 1;
   if (joint > 1) return derived(joint, 'dwdp-size sets expert parallelism to its size', args.entry('dwdp-size'));
   if (backend === undefined || !A2A_BACKENDS.has(degrees.a2aBackend)) return own;

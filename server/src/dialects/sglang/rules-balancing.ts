@@ -43,20 +43,24 @@ const BALANCING: readonly SglangRule[] = [
     keys: ['enable-eplb', 'ep-size', A2A],
     source: BALANCE,
     says: ({ args, expert, word }) =>
-      args.flag('enable-eplb') && expert === 1 && word('elastic-ep-join-mode', '') !== 'scale'
+      args.flag('enable-eplb') &&
+      expert === 1 &&
+      !args.flag('enable-deepep-moe') &&
+      word('elastic-ep-join-mode', '') !== 'scale'
         ? 'enable-eplb moves experts between ranks, so it needs ep-size above 1.'
         : undefined,
   },
   {
     rule: 'expert-balancing-conflict',
-    severity: 'error',
+    // Releases before the check ran so: an error only where the release were known.
+    severity: 'warning',
     covers: ['SG-EPLB02'],
     keys: ['ep-dispatch-algorithm', A2A],
     source: BALANCE,
     says: ({ word }) => {
       const algorithm = word('ep-dispatch-algorithm', '');
       return ['static', 'lp'].includes(algorithm) && word(A2A, 'none') === 'none'
-        ? `ep-dispatch-algorithm ${algorithm} picks another copy on every rank, which needs ${A2A}; without one take dynamic.`
+        ? `ep-dispatch-algorithm ${algorithm} picks another copy on every rank, which newer releases refuse without ${A2A}; without one take dynamic.`
         : undefined;
     },
   },
