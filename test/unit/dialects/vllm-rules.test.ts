@@ -222,3 +222,14 @@ describe('the model of a command', () => {
     expect(evaluation('--max-num-seqs 8')).toEqual([]);
   });
 });
+
+describe('JSON arguments', () => {
+  const finds = (json: string): string[] => told(readAs('vllm', `${BASE}speculative-config: '${json}'\n`).findings);
+  it('have fields of their own', () => {
+    expect(finds('{"method": "mtp", "num_speculative_token": 1, "num_speculative_tokens": 1}')).toEqual([
+      'warning unknown-key',
+    ]);
+    expect(finds('{"method": "mtp", "num_speculative_tokens": "1"}')).toEqual([]);
+    expect(finds('{"method": "mtp", "num_speculative_tokens": [1]}')).toEqual(['warning wrong-type']);
+  });
+});

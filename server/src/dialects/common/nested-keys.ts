@@ -17,6 +17,8 @@ export interface KeyPolicy {
   readonly far: Severity;
   /** Severity of a value whose type or word does not fit. */
   readonly value: Severity;
+  /** Classes that turn quoted numbers and switches into what the field wants, as Pydantic does. */
+  readonly coerces?: boolean;
   /** Keys by dotted path that something else judges. */
   readonly leave?: ReadonlySet<string>;
 }
@@ -92,6 +94,15 @@ function isNumeric(value: string | boolean): boolean {
   return typeof value === 'string' && /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?\.?(inf|nan)$/i.test(value);
 }
 
+/** A quoted number or switch. */
+function isCoerced(node: ConfigNode): boolean {
+  return (
+    node.kind === 'scalar' &&
+    typeof node.value === 'string' &&
+    (isNumeric(node.value) || /^(true|false|yes|no|on|off)$/i.test(node.value))
+  );
+}
+
 function wrongWord(node: ScalarNode, schema: JsonSchema): string | undefined {
   if (schema.enum === undefined || node.value === null) return undefined;
   return schema.enum.includes(node.value as string) ? undefined : closest(String(node.value), schema.enum.map(String));
@@ -100,6 +111,7 @@ function wrongWord(node: ScalarNode, schema: JsonSchema): string | undefined {
 function valueFindings({ entry, schema }: Step, policy: KeyPolicy): Finding[] {
   const node = entry.value;
   const types = schema.type === undefined ? [] : typeof schema.type === 'string' ? [schema.type] : [...schema.type];
+  if (policy.coerces === true && isCoerced(node)) return [];
   if (types.length > 0 && !types.some((type) => fits(type, node))) {
     const wanted = types.map((type) => TYPE_WORDS[type] ?? type).join(' or ');
     const shown = node.kind === 'scalar' ? node.raw.slice(0, 40) : node.kind === 'list' ? 'a list' : 'a mapping';

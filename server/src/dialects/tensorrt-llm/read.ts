@@ -30,5 +30,5 @@ export function readTrt(tree: ConfigTree, read: ReadCompanion): DialectReading {
   const api = apiMap(root);
   const reading = readTrtValues(trtValues(api === root ? [root] : [api, root], false), read);
   const bare = api !== root || !isWrapper(root);
-  return { ...reading, findings: [...trtSpelling(api, tree.text, bare), ...reading.findings] };
+  return { ...reading, findings: [...trtSpelling(api, bare), ...reading.findings] };
 }

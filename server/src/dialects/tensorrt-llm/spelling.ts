@@ -41,14 +41,6 @@ function removed(entry: Entry): Finding[] {
   ];
 }
 
-/** Pydantic turns `"8"` and `"true"` into what the field wants; only other text is refused. */
-function isCoerced(finding: Finding, text: string): boolean {
-  if (finding.rule !== 'wrong-type' || finding.at === undefined) return false;
-  const { start, end } = finding.at.span;
-  const word = text.slice(start, end).replace(/^["']|["']$/g, '');
-  return /^([+-]?\d+(\.\d+)?|true|false|yes|no|on|off)$/i.test(word);
-}
-
 /** The kernel family of experts that only earlier releases had. */
 function wideExperts(api: MapNode): Entry | undefined {
   const entry = entryOf(mapOf(api, 'moe_config'), 'backend');
@@ -70,7 +62,7 @@ function goneBackend(entry: Entry): Finding {
  * Keys and values against TensorRT-LLM's classes, which forbid what they do not know at every depth. A key near a known one is an error;
  * another may belong to a newer release, so it is a warning. `bare` is false inside a benchmark wrapper.
  */
-export function trtSpelling(api: MapNode, text: string, bare: boolean): Finding[] {
+export function trtSpelling(api: MapNode, bare: boolean): Finding[] {
   const wide = wideExperts(api);
   const scalars = ['cuda_graph_config', 'torch_compile_config'].filter((key) => isScalar(entryOf(api, key)?.value));
   const policy = {
@@ -80,15 +72,14 @@ export function trtSpelling(api: MapNode, text: string, bare: boolean): Finding[
     near: bare ? 'error' : 'warning',
     far: 'warning',
     value: 'error',
+    coerces: true,
     leave: new Set(wide === undefined ? scalars : [...scalars, 'moe_config.backend']),
   } as const;
   const nested = nestedKeyFindings(api, bare ? judged : wrapped, policy);
   return [
     ...api.entries.flatMap(removed),
     // A wrapper has keys of its own; only what is nearly a key of TensorRT-LLM is worth a word there.
-    ...nested.filter(
-      (finding) => !isCoerced(finding, text) && (bare || finding.fixes !== undefined || finding.rule !== 'unknown-key'),
-    ),
+    ...nested.filter((finding) => bare || finding.fixes !== undefined || finding.rule !== 'unknown-key'),
     ...(wide === undefined ? [] : [goneBackend(wide)]),
   ];
 }

@@ -5,6 +5,7 @@ import type { Plan, Planned } from '../../plan/plan';
 import type { Entry, MapNode } from '../../syntax/tree';
 import { childOf, mapOf, placeOf, rootMap, textOf } from '../common/nodes';
 import { derived, written } from '../common/sourced';
+import { vllmJsonFindings } from './json-keys';
 import { checkVllm } from './rules';
 import { checkVllmModel } from './rules-model';
 import { vllmSource } from './source';
@@ -121,7 +122,12 @@ function twiceNamed(args: VllmArguments, { form, model }: VllmCommand): Finding[
 export function readVllmArguments(root: MapNode, read: ReadCompanion, command: VllmCommand): DialectReading {
   const args = vllmValues(root, command.text, command.form, command.partial !== true);
   const { model, references } = namedModel(command.model ?? args.entry('model'), read);
-  const findings = [...vllmSpelling(root, command.form), ...twiceNamed(args, command), ...checkVllm(args)];
+  const findings = [
+    ...vllmSpelling(root, command.form),
+    ...vllmJsonFindings(args),
+    ...twiceNamed(args, command),
+    ...checkVllm(args),
+  ];
   const checkpoint = checkpointMethod(command.model ?? args.entry('model'), read);
   const around = { checkpoint, environment: command.environment ?? {} };
   return {
