@@ -2,6 +2,7 @@ import type { PlacementView } from '../../server/src/protocol/placement';
 import { encodeColumn } from '../../server/src/protocol/columns';
 import type { SourceLink } from '../../server/src/protocol/common';
 import type {
+  FitOptionView,
   MemoryClassView,
   MemoryItemView,
   MemoryPartName,
@@ -314,6 +315,30 @@ export function memoryData(stages = 16): MemoryView {
     },
   };
 }
+
+/** Single changes as the server computes them. */
+export const OPTIONS: readonly FitOptionView[] = [
+  {
+    name: 'recompute',
+    from: 'selective',
+    to: 'full',
+    bytes: 51.5 * GIB,
+    saved: 35.2 * GIB,
+    fits: true,
+    cost: 'a third more compute: every layer runs twice',
+    stepChange: 0.262,
+    link: link('recompute', 18),
+  },
+  {
+    name: 'optimizer states',
+    from: 'GPU',
+    to: 'CPU',
+    bytes: 81.4 * GIB,
+    saved: 5.3 * GIB,
+    fits: false,
+    cost: 'the update waits for the bus to the CPU',
+  },
+];
 
 /** What blocks of 128 do to numbers on a Hopper GPU. */
 export const NUMERICS: NumericsView = {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
-import { link, memoryData, NUMERICS, servingMemoryData } from './data';
+import { link, memoryData, NUMERICS, OPTIONS, servingMemoryData } from './data';
 import { axeViolations, chromiumPath, colorsOf, settle, startLab } from './harness';
 import type { Lab, PanelPage } from './harness';
 import { THEME_KINDS } from './themes';
@@ -72,6 +72,19 @@ describe.skipIf(chromiumPath() === undefined)('the memory in Chromium', () => {
     expect(await page.locator('.summaries').textContent()).toContain(
       'KV cache 70,272 B/token · 320,871 tokens fit · 78 requests at full length',
     );
+    await open.close();
+  });
+
+  it('shows single changes with what they save and cost, open where the plan does not fit', async () => {
+    const page = await show({ ...view, options: OPTIONS });
+    expect(await page.locator('.fit summary').textContent()).toContain('What would make it fit');
+    expect(await page.locator('.fit tbody tr').first().textContent()).toBe(
+      'recompute selective → full35.251.5 fitsstep +26 %; a third more compute: every layer runs twice',
+    );
+    await page.getByRole('button', { name: 'recompute selective → full' }).click();
+    expect(await open.posted()).toContainEqual({ type: 'reveal', link: link('recompute', 18) });
+    expect(await axeViolations(page)).toEqual([]);
+    expect(open.faults).toEqual([]);
     await open.close();
   });
 

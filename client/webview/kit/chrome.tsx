@@ -181,6 +181,7 @@ export function Assumptions({ items }: { readonly items: readonly ViewAssumption
     .slice(0, 3)
     .map((item) => `${item.field} = ${item.value}`);
   const more = items.length > 3 ? ', …' : '';
+  const weighed = items.some((item) => item.effect !== undefined);
   return (
     <details class="assumptions">
       <summary>
@@ -193,6 +194,7 @@ export function Assumptions({ items }: { readonly items: readonly ViewAssumption
             <th scope="col">Field</th>
             <th scope="col">Value</th>
             <th scope="col">Origin</th>
+            {weighed ? <th scope="col">Effect</th> : null}
             <th scope="col">Note</th>
           </tr>
         </thead>
@@ -202,6 +204,7 @@ export function Assumptions({ items }: { readonly items: readonly ViewAssumption
               <td>{item.field}</td>
               <td>{item.value}</td>
               <td>{ORIGIN_WORDS[item.origin] ?? item.origin}</td>
+              {weighed ? <td>{item.effect ?? ''}</td> : null}
               <td>{item.note ?? ''}</td>
             </tr>
           ))}

@@ -19,11 +19,12 @@ import type { Theme } from '../kit/theme';
 import { spoken } from '../kit/tooltip';
 import { Bars } from './bars';
 import { describeBar } from './describe';
-import { Numerics } from './numerics';
 import { Detail, partSample, Summaries } from './detail';
 import { memoryScene } from './draw';
+import { Fit } from './fit';
 import { PART_TITLES, PARTS, partsPresent } from './model';
 import type { Selection } from './model';
+import { Numerics } from './numerics';
 
 const KEY_ROWS: readonly KeyRow[] = [
   ['↑ ↓', 'group of ranks above, below'],
@@ -229,6 +230,7 @@ function Memory({ host, panel, view }: MemoryProps): JSX.Element {
               onAll={() => select({ index: selection.index })}
             />
           )}
+          <Fit view={view} options={view.options ?? []} onReveal={(link) => host.post({ type: 'reveal', link })} />
           {view.numerics === undefined ? null : <Numerics numerics={view.numerics} />}
         </>
       )}

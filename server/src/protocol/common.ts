@@ -18,6 +18,8 @@ export interface ViewAssumption {
   readonly value: string;
   readonly origin: string;
   readonly note?: string;
+  /** What another likely value would change: `+3.2 GiB with 8,192`. */
+  readonly effect?: string;
 }
 
 /** What every panel shows around its picture. */

@@ -34,6 +34,24 @@ export interface MemoryClassView {
   readonly fits?: boolean;
 }
 
+/** One change of one value: what it brings on the fullest rank and what it costs. */
+export interface FitOptionView {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  /** Total of the fullest rank afterwards; `saved` is how much less than now that is. */
+  readonly bytes: number;
+  readonly saved: number;
+  readonly fits?: boolean;
+  readonly cost: string;
+  /** Change of the time of a step over the same batch, as a share. */
+  readonly stepChange?: number;
+  /** Tokens that the cache of a server holds afterwards, and how many more that is. */
+  readonly tokens?: number;
+  readonly moreTokens?: number;
+  readonly link?: SourceLink;
+}
+
 /** What the number formats of the matrix products do to the numbers. Fractions, not percent. */
 export interface NumericsView {
   readonly recipe: string;
@@ -64,6 +82,8 @@ export interface MemoryView extends ViewFrame {
   };
   readonly kvCache?: { readonly bytesPerToken: number; readonly tokens?: number; readonly maxConcurrency?: number };
   readonly numerics?: NumericsView;
+  /** Single changes that save memory or make room for more tokens, best first. */
+  readonly options?: readonly FitOptionView[];
 }
 
 export type MemoryAnswer = MemoryView | NoView;
