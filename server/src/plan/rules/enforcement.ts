@@ -14,6 +14,8 @@ const titan = (file: string, fn: string): Enforcement =>
   error('torchtitan', 'pytorch/torchtitan', `torchtitan/${file}`, fn, '73a0e697');
 const nanotron = (file: string, fn: string): Enforcement =>
   error('nanotron', 'huggingface/nanotron', `src/nanotron/${file}`, fn, '2411b022');
+const automodel = (file: string, fn: string): Enforcement =>
+  error('NeMo Automodel', 'NVIDIA-NeMo/Automodel', `nemo_automodel/${file}`, fn, '36044ad3d');
 const core = (file: string, fn: string): Enforcement => ({ severity: 'error', source: megatron(file, fn) });
 
 const STATE = 'megatron/core/parallel_state.py';
@@ -24,7 +26,7 @@ const CONFIG = 'megatron/core/transformer/transformer_config.py';
 export const TRAINING_WORLD: PerDialect = {
   'megatron-bridge': bridge(),
   nemo: core(STATE, 'initialize_model_parallel'),
-  'nemo-automodel': { severity: 'error' },
+  'nemo-automodel': automodel('components/distributed/mesh_utils.py', '_infer_dp_size'),
   'gpt-neox': { severity: 'error' },
 };
 
@@ -47,6 +49,7 @@ export const TRAINING_BATCH: PerDialect = {
   'megatron-bridge': core(CALCULATOR, 'ConstantNumMicroBatchesCalculator'),
   nemo: core(CALCULATOR, 'ConstantNumMicroBatchesCalculator'),
   torchtitan: titan('train.py', 'Trainer.__init__'),
+  'nemo-automodel': automodel('components/training/step_scheduler.py', 'StepScheduler.__init__'),
 };
 
 /** Those that refuse heads which tensor parallelism does not divide. */

@@ -144,8 +144,9 @@ export const batchNotDivisible: PlanRule = {
     if (assumes(plan, ['tensor', 'pipeline', 'context']) || globalBatch.origin === 'assumed') return [];
     if (microBatch.origin === 'assumed') return [];
     if (layout.worldSize % (layout.tensor * layout.pipeline * layout.context) !== 0) return [];
-    // torchtitan asks for whole local batches, which a pipeline cuts into several microbatches.
-    const local = plan.dialect === 'torchtitan' ? (plan.batch.microbatches?.value ?? 1) : 1;
+    // Both ask for whole local batches, which a pipeline cuts into several microbatches.
+    const cuts = plan.dialect === 'torchtitan' || plan.dialect === 'nemo-automodel';
+    const local = cuts ? (plan.batch.microbatches?.value ?? 1) : 1;
     const step = microBatch.value * local * layout.data;
     if (!Number.isSafeInteger(step) || step <= 0 || globalBatch.value % step === 0) return [];
     const near = nearestMultiples(globalBatch.value, step);

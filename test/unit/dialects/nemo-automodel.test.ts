@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { automodelCoverage } from '../../../server/src/dialects/nemo-automodel/conditions';
+import { changed, findingsOf, itJudges, ruleLines } from './cases';
+import { dialectOf, readAs } from './reading';
+
+const FIXTURE = readFileSync(join(import.meta.dirname, '../../fixtures/dialects/nemo-automodel/pretrain.yaml'), 'utf8');
+
+const CASES = ruleLines('nemo-automodel').map((entry) => ({
+  ...entry,
+  fires: changed(FIXTURE, entry.fires),
+  silent: changed(FIXTURE, entry.silent),
+}));
+
+describe('NeMo Automodel', () => {
+  it('is known by its scheduler and targets, and reads its plan', () => {
+    expect(dialectOf(FIXTURE, 'recipe.yaml')).toBe('nemo-automodel');
+    const { plan } = readAs('nemo-automodel', FIXTURE);
+    expect(plan).toMatchObject({
+      model: { name: { value: 'Qwen/Qwen3-30B-A3B' } },
+      cluster: { nodes: { value: 8 }, gpusPerNode: { value: 8 } },
+      layout: { pipeline: { value: 4 }, expert: { value: 16 }, virtualPipeline: { value: 2 } },
+      batch: { globalBatch: { value: 512 }, microBatch: { value: 1 }, microbatches: { value: 8 } },
+      optimizer: { stack: { value: 'fsdp2' }, zeroStage: { value: 3 } },
+      recompute: { granularity: { value: 'full' } },
+      pipeline: { kind: { value: 'interleaved-torch' } },
+    });
+  });
+
+  it('says nothing of a good file', () => {
+    const found = findingsOf('nemo-automodel', FIXTURE, 'yaml').filter(({ rule }) => rule !== 'out-of-memory');
+    expect(found.map(({ message }) => message)).toEqual([]);
+  });
+
+  it('leaves files of 2025 alone, whose options go to a class that they name', () => {
+    const old = FIXTURE.replace(
+      'strategy: fsdp2',
+      '_target_: nemo_automodel.components.distributed.fsdp2.FSDP2Manager',
+    ).replace(/  pipeline:\n.*\n.*\n/, '');
+    expect(readAs('nemo-automodel', old).findings).toEqual([]);
+  });
+
+  itJudges('nemo-automodel', 'yaml', CASES);
+
+  it('has a case for every rule of its table', () => {
+    const tried = new Set(CASES.map(({ rule }) => rule));
+    expect(automodelCoverage.map(({ rule }) => rule).filter((rule) => !tried.has(rule))).toEqual([]);
+  });
+});
