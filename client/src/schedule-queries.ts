@@ -27,7 +27,7 @@ export interface ScheduleQueries {
 }
 
 /** Larger measured runs than this are refused: the server keeps within its memory. */
-const LARGEST_MEASURED = 64 * 1024 * 1024;
+const LARGEST_MEASURED = 32 * 1024 * 1024;
 
 async function pickFile(title: string, filters: Record<string, string[]>): Promise<vscode.Uri | undefined> {
   const [found] = (await vscode.window.showOpenDialog({ title, filters, canSelectMany: false })) ?? [];
@@ -88,9 +88,14 @@ export function scheduleQueries(
     const filters = { 'Traces and timers': ['json', 'jsonl', 'txt', 'log', 'out'] };
     const file = await pickFile('A measured run to lay over the plan', filters);
     if (file === undefined) return;
+    const { size } = await vscode.workspace.fs.stat(file);
+    if (size > LARGEST_MEASURED) {
+      void vscode.window.showInformationMessage('The measured run is larger than 32 MB: cut it to one step.');
+      return;
+    }
     const bytes = await vscode.workspace.fs.readFile(file);
     const fileName = baseName(file.toString());
-    const text = new TextDecoder().decode(bytes.subarray(0, LARGEST_MEASURED));
+    const text = new TextDecoder().decode(bytes);
     const client = await handle.get();
     const answer = await client.sendRequest<MeasuredAnswer>(REQUEST.scheduleMeasured, { ...shown, fileName, text });
     await post({ type: 'measured', answer });

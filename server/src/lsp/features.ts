@@ -18,6 +18,7 @@ import { targetsFor, translate } from '../features/translate/translate';
 import { memoryView } from '../features/views/memory';
 import { placementView } from '../features/views/placement';
 import { planView } from '../features/views/plan';
+import { measuredView } from '../features/views/measured';
 import { sweepView } from '../features/views/sweep';
 import { timelineView, traceFile } from '../features/views/timeline';
 import type { NoView, ViewParams } from '../protocol/common';
@@ -30,7 +31,14 @@ import {
   type TranslateAnswer,
   type TranslateParams,
 } from '../protocol/requests';
-import type { SweepAnswer, TimelineAnswer, TimelineParams, TraceFileAnswer } from '../protocol/timeline';
+import type {
+  MeasuredAnswer,
+  MeasuredParams,
+  SweepAnswer,
+  TimelineAnswer,
+  TimelineParams,
+  TraceFileAnswer,
+} from '../protocol/timeline';
 import { syntaxFault } from './documents';
 import { registerAdvice } from './advice';
 import { slowAnswer } from './slow-answer';
@@ -59,6 +67,7 @@ function answer<T>(
 
 const SCHEDULE = {
   sweep: new RequestType<ViewParams, SweepAnswer, void>(REQUEST.scheduleSweep),
+  measured: new RequestType<MeasuredParams, MeasuredAnswer, void>(REQUEST.scheduleMeasured),
   trace: new RequestType<TimelineParams, TraceFileAnswer, void>(REQUEST.scheduleTrace),
 } as const;
 
@@ -153,6 +162,9 @@ function registerSchedule(state: ServerState): void {
     answer(state, 'trace', params.uri, { reason: 'The document is not open.' }, (analysis) =>
       traceFile(analysis, params),
     ),
+  );
+  connection.onRequest(SCHEDULE.measured, (params) =>
+    picture(state, 'measured run', params.uri, (analysis) => measuredView(analysis, params)),
   );
   connection.onRequest(SCHEDULE.sweep, ({ uri }, token) =>
     slowAnswer(token, () => {
