@@ -31,6 +31,12 @@ describe('closest', () => {
     expect(closest('pipline', ['tensor', 'pipeline', 'expert'])).toBe('pipeline');
     expect(closest('colour', ['tensor', 'pipeline'])).toBeUndefined();
   });
+  it('sees the same word in another case style first', () => {
+    expect(closest('tensorParallelSize', ['tensor-parallel-size', 'pipeline-parallel-size'])).toBe(
+      'tensor-parallel-size',
+    );
+    expect(closest('cutlass', ['CUTEDSL', 'CUTLASS'])).toBe('CUTLASS');
+  });
   it('allows one edit only in short words', () => {
     expect(closest('tp', ['dp', 'pipeline'])).toBe('dp');
     expect(closest('abc', ['axy'])).toBeUndefined();

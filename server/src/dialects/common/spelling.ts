@@ -24,8 +24,19 @@ export function editDistance(a: string, b: string, limit: number): number {
   return Math.min(above[b.length] ?? limit + 1, limit + 1);
 }
 
-/** The known word nearest to `word` within two edits (one for words under five letters), or undefined. */
-export function closest(word: string, known: Iterable<string>): string | undefined {
+/** The same letters whatever the case and whatever joins the words. */
+function joined(word: string): string {
+  return word.replace(/[-_\s]/g, '').toLowerCase();
+}
+
+/**
+ * The known word nearest to `word`: the same one in another case (`tensorParallelSize`, `cutlass`), else the nearest within two edits (one
+ * for words under five letters), or undefined.
+ */
+export function closest(word: string, words: Iterable<string>): string | undefined {
+  const known = [...words];
+  const same = known.find((candidate) => joined(candidate) === joined(word));
+  if (same !== undefined) return same;
   const limit = word.length < 5 ? 1 : 2;
   let best: string | undefined;
   let distance = limit + 1;
