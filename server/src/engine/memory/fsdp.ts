@@ -120,14 +120,17 @@ function putStage(ledger: Ledger, plan: FsdpPlan, stage: StageContent, count: nu
  * Bytes of the loss: FP32 log-probabilities and two gradients of logits; loss parallelism makes a third. Compiled, it reads the BF16
  * logits where they are and writes one BF16 gradient. `output`: logits that a pipeline keeps beside what the loss saves.
  */
-function lossBytes(plan: FsdpPlan): { saved: number; peak: number; output: number } {
+function lossBytes(plan: FsdpPlan): { saved: number; peak: number; output: number; formula: string } {
   const { d, input } = plan;
   const parallel = d.t > 1 && input.details?.lossParallel !== false;
   const V = d.t > 1 && !parallel ? d.V * d.t : d.V;
   const hidden = (2 * d.T * d.h) / d.sp;
+  const formula = (bytes: number): string => `${num(d.T)} × ${num(V)} × ${num(bytes)} B`;
   if (!parallel && (input.details?.compileLoss ?? input.details?.compile) === true)
-    return { saved: 2 * d.T * V + hidden, peak: 4 * d.T * V + hidden, output: 0 };
-  return { saved: 4 * d.T * V + hidden, peak: (parallel ? 16 : 12) * d.T * V + hidden, output: 2 * d.T * d.V };
+    return { saved: 2 * d.T * V + hidden, peak: 4 * d.T * V + hidden, output: 0, formula: formula(4) };
+  const wide = parallel ? 16 : 12;
+  const output = 2 * d.T * d.V;
+  return { saved: 4 * d.T * V + hidden, peak: wide * d.T * V + hidden, output, formula: formula(wide) };
 }
 
 /** Elements of a rank's stages before FSDP cuts them. */
@@ -241,7 +244,7 @@ function putPlainPeak(
   const loss = lossBytes(plan);
   const hidden = (2 * d.T * d.h) / d.sp;
   const kept = (into: Ledger): void => {
-    put(into, 'activations', 'embedding and final norm', 2 * hidden, `2 × ${num(hidden)} B`, [
+    put(into, 'activations', 'embedding and final norm', 2 * hidden, `2 × 2 × ${num(d.T)} × ${num(d.h / d.sp)} B`, [
       'batch.microBatch',
       'model.hiddenSize',
     ]);
@@ -250,6 +253,7 @@ function putPlainPeak(
   const layer = layerElements(plan, stages);
   const profile = stage.moeLayers > 0 ? plan.moe : plan.dense;
   const restored = profile.fullBytes - profile.keptBytes + profile.transient;
+  const running = `${num(profile.fullBytes)} − ${num(profile.keptBytes)} kept + ${num(profile.transient)} B`;
   const resident = policy === 'never' ? all : root;
   const gradients = modules.reduce(
     (sum, { elements, expert }) => sum + (elements * bytes.gradient) / (expert ? plan.expertShard : plan.shard),
@@ -260,7 +264,7 @@ function putPlainPeak(
   heaviest(ledger, [
     (into) => {
       kept(into);
-      put(into, 'activations', 'loss', loss.peak - hidden, `${num(loss.peak - hidden)} B`, [
+      put(into, 'activations', 'loss', loss.peak - hidden, loss.formula, [
         'model.vocabSize',
         'batch.microBatch',
         'details.lossParallel',
@@ -277,9 +281,7 @@ function putPlainPeak(
         `${num(table.head)} × ${num(bytes.gradient)} B / ${num(plan.shard)}`,
         ['layout.dataShard'],
       );
-      put(into, 'activations', 'last layer running backward', restored, `${num(restored)} B`, [
-        'recompute.granularity',
-      ]);
+      put(into, 'activations', 'last layer running backward', restored, running, ['recompute.granularity']);
       putGathered(into, 'gathered layers and output head', policy === 'never' ? all : 2 * layer + root, gathered);
       put(
         into,
@@ -291,7 +293,7 @@ function putPlainPeak(
       );
     },
     (into) => {
-      put(into, 'gradients', 'sharded gradients', gradients, `${num(gradients)} B`, [
+      put(into, 'gradients', 'sharded gradients', gradients, `${num(all)} × ${num(bytes.gradient)} B over the shards`, [
         'layout.dataShard',
         'layout.data',
       ]);
@@ -305,7 +307,9 @@ function putPlainPeak(
       );
       // Tensor parallelism forms the embedding's gradient over the whole vocabulary before it is cut.
       const table_ = table.embedding * (d.t > 1 ? d.t + 1 : 1) * gathered;
-      put(into, 'gradients', 'embedding gradient', table_, `${num(table_)} B`, ['model.vocabSize', 'layout.tensor']);
+      const copies = d.t > 1 ? d.t + 1 : 1;
+      const product = `${num(copies)} × ${num(table.embedding)} × ${num(gathered)} B`;
+      put(into, 'gradients', 'embedding gradient', table_, product, ['model.vocabSize', 'layout.tensor']);
       put(into, 'activations', 'gathered gradient', d.t > 1 ? 2 * d.T * d.h + 2 * hidden : hidden, `${num(hidden)} B`, [
         'layout.tensor',
       ]);

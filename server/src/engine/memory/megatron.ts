@@ -26,6 +26,7 @@ interface LayerProfile {
   readonly restoredBytes: number;
   /** Gradients alive inside the layer's backward pass. */
   readonly transient: number;
+  readonly transientFormula: string;
 }
 
 /** Per-plan figures that every rank shares. */
@@ -39,21 +40,43 @@ export interface MegatronPlan {
   readonly tail: readonly SavedItem[];
   readonly tailBytes: number;
   readonly headTransient: number;
+  readonly headFormula: string;
 }
 
-/** Bytes of gradients inside one layer's backward pass: SwiGLU's, or the gathered output gradient; for MoE the permuted token copies. */
-function backwardTransient(d: Dims, input: TrainingInput, moe: boolean): number {
-  const g = (2 * d.T * d.h) / d.sp;
+interface Term {
+  readonly bytes: number;
+  readonly formula: string;
+}
+
+/** A number of bytes with the product that makes it. */
+function term(...factors: readonly number[]): Term {
+  return { bytes: factors.reduce((product, factor) => product * factor, 1), formula: factors.map(num).join(' × ') };
+}
+
+function plus(...terms: readonly Term[]): Term {
+  return {
+    bytes: terms.reduce((sum, { bytes }) => sum + bytes, 0),
+    formula: terms.map(({ formula }) => formula).join(' + '),
+  };
+}
+
+function largest(first: Term, ...others: readonly Term[]): Term {
+  return others.reduce((best, other) => (other.bytes > best.bytes ? other : best), first);
+}
+
+/** Gradients inside one layer's backward pass: SwiGLU's, or the gathered output gradient; for MoE the permuted token copies. */
+function backwardTransient(d: Dims, input: TrainingInput, moe: boolean): Term {
+  const hidden = (copies: number): Term => term(2 * copies, d.T, d.h / d.sp);
+  const fused = fusedTransient(d, hidden, moe);
   // Unfused norm and residual steps hold two more hidden-wide gradients at once.
-  if (input.details?.transformerImpl === 'local') return 2 * g + fusedTransient(d, g, moe);
-  return fusedTransient(d, g, moe);
+  return input.details?.transformerImpl === 'local' ? plus(hidden(2), fused) : fused;
 }
 
-function fusedTransient(d: Dims, g: number, moe: boolean): number {
-  const attention = 2 * g;
-  if (moe) return Math.max(attention, 2 * g + 4 * 2 * d.Te * d.h);
-  const wide = (d.gated ? 4 : 2) * d.T * d.f;
-  return Math.max(attention, g + wide, g + 2 * d.T * d.h + 2 * d.T * d.f);
+function fusedTransient(d: Dims, hidden: (copies: number) => Term, moe: boolean): Term {
+  const attention = hidden(2);
+  if (moe) return plus(attention, term(8, d.Te, d.h));
+  const wide = plus(hidden(1), term(d.gated ? 4 : 2, d.T, d.f));
+  return largest(attention, wide, plus(hidden(1), term(2, d.T, d.h), term(2, d.T, d.f)));
 }
 
 function profile(d: Dims, input: TrainingInput, moe: boolean): LayerProfile {
@@ -64,11 +87,12 @@ function profile(d: Dims, input: TrainingInput, moe: boolean): LayerProfile {
   let keptBytes = 0;
   for (const item of all) total += item.bytes;
   for (const item of kept) keptBytes += item.bytes;
-  return { kept, keptBytes, restoredBytes: total - keptBytes, transient: backwardTransient(d, input, moe) };
+  const { bytes, formula } = backwardTransient(d, input, moe);
+  return { kept, keptBytes, restoredBytes: total - keptBytes, transient: bytes, transientFormula: formula };
 }
 
 /** Final norm, head and loss of one microbatch. Transformer Engine's loss works in place; Megatron's keeps FP32 probabilities. */
-function tailOf(d: Dims, input: TrainingInput): { saved: SavedItem[]; transient: number } {
+function tailOf(d: Dims, input: TrainingInput): { saved: SavedItem[]; transient: Term } {
   const fields = [
     'batch.microBatch',
     'batch.sequenceLength',
@@ -91,8 +115,9 @@ function tailOf(d: Dims, input: TrainingInput): { saved: SavedItem[]; transient:
   // The jitted loss makes the exponentials beside the FP32 logits; the plain one overwrites them.
   const passing = kind === 'fused' ? 6 : 2;
   // The head's input gradient is whole on every rank before sequence parallelism scatters it.
-  const scattered = d.sp > 1 ? hidden : 0;
-  const transient = kind === 'te-fused' ? 2 * d.T * d.h + scattered : passing * d.T * d.V;
+  const whole = term(2, d.T, d.h);
+  const inPlace = d.sp > 1 ? plus(whole, term(2, d.T, d.h / d.sp)) : whole;
+  const transient = kind === 'te-fused' ? inPlace : term(passing, d.T, d.V);
   return { saved, transient };
 }
 
@@ -110,7 +135,8 @@ export function planMegatron(input: TrainingInput): MegatronPlan {
     moe: profile(d, input, true),
     tail: tail.saved,
     tailBytes: tail.saved.reduce((sum, { bytes }) => sum + bytes, 0),
-    headTransient: tail.transient,
+    headTransient: tail.transient.bytes,
+    headFormula: `${tail.transient.formula} B`,
   };
 }
 
@@ -161,7 +187,7 @@ function putChunk(ledger: Ledger, plan: MegatronPlan, stage: StageContent, count
       'activations',
       `${name}: recompute inputs`,
       count * kept.inputsOnly * bytes,
-      `${num(count)} in flight × ${num(kept.inputsOnly)} layers × ${num(bytes)} B`,
+      `${num(count)} in flight × ${num(kept.inputsOnly)} layers × ${num(d.T)} × ${num(d.h / d.sp)} × ${num(savedWidths(input).wide)} B`,
       ['recompute.granularity', 'recompute.layers', 'batch.microBatch'],
     );
   }
@@ -311,13 +337,15 @@ function putMoment(
   });
   if (moment === 'head') {
     if (!last) return -1;
-    const waiting = (input.details?.deferredHeadGradients ?? 0) * 2 * (d.T * d.V + (d.T * d.h) / d.sp);
-    put(ledger, 'activations', 'deferred head gradients', waiting, `${num(waiting)} B`, [
+    const limit = input.details?.deferredHeadGradients ?? 0;
+    const waiting = limit * 2 * (d.T * d.V + (d.T * d.h) / d.sp);
+    const each = `2 × ${num(d.T)} × (${num(d.V)} + ${num(d.h / d.sp)}) B`;
+    put(ledger, 'activations', 'deferred head gradients', waiting, `${num(limit)} microbatches × ${each}`, [
       'details.deferredHeadGradients',
       'model.vocabSize',
     ]);
     bytes += waiting;
-    put(ledger, 'activations', 'loss gradient', plan.headTransient, `${num(plan.headTransient)} B`, [
+    put(ledger, 'activations', 'loss gradient', plan.headTransient, plan.headFormula, [
       'model.vocabSize',
       'batch.microBatch',
     ]);
@@ -327,11 +355,16 @@ function putMoment(
       ({ denseLayers, mtpLayers, moeLayers }) => denseLayers > 0 || (mtpLayers > 0 && moeLayers === 0),
     );
     const moe = stages.some(({ moeLayers }) => moeLayers > 0);
-    const cost = Math.max(
-      dense ? plan.dense.transient + restored(plan, plan.dense) : 0,
-      moe ? plan.moe.transient + restored(plan, plan.moe) : 0,
+    const running = (kind: LayerProfile): number => kind.transient + restored(plan, kind);
+    const kinds = [...(dense ? [plan.dense] : []), ...(moe ? [plan.moe] : [])];
+    const heaviest = kinds.reduce<LayerProfile | undefined>(
+      (best, kind) => (best === undefined || running(kind) > running(best) ? kind : best),
+      undefined,
     );
-    put(ledger, 'activations', 'gradients inside one layer', cost, `${num(cost)} B`, [
+    const cost = heaviest === undefined ? 0 : running(heaviest);
+    const again = heaviest === undefined ? 0 : restored(plan, heaviest);
+    const formula = `${heaviest?.transientFormula ?? ''}${again > 0 ? ` + ${num(again)} recomputed` : ''} B`;
+    put(ledger, 'activations', 'gradients inside one layer', cost, formula, [
       'model.intermediateSize',
       'batch.microBatch',
     ]);
