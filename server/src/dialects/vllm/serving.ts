@@ -5,6 +5,7 @@ import type { Plan, Planned, Sourced } from '../../plan/plan';
 import { dtypeOf } from '../common/dtypes';
 import { byDefault, derived, present, written } from '../common/sourced';
 import { switchOf } from './layout';
+import { overriddenModel } from './overrides';
 import type { VllmArguments } from './values';
 
 const DEFAULT = "vLLM's default";
@@ -181,8 +182,9 @@ export function batchDefaults(
 /** Fills what vLLM takes from the GPU and the model. */
 export function completeVllm(args: VllmArguments): (plan: Plan, known: Known) => Plan {
   return (plan, known) => {
+    const model = overriddenModel(plan, args);
     const serving: { -readonly [K in keyof Plan['serving']]: Plan['serving'][K] } = { ...plan.serving };
-    const length = known.model.maxPositions;
+    const length = model.maxPositions ?? known.model.maxPositions;
     if (serving.contextLength === undefined && !args.unknown('max-model-len') && length !== undefined)
       serving.contextLength = byDefault(length.value, "the model's own length");
     if (known.memoryBytes !== undefined && known.memoryBytes > 0) {
@@ -200,6 +202,6 @@ export function completeVllm(args: VllmArguments): (plan: Plan, known: Known) =>
           method: { value: 'fp8-tensor', origin: 'derived', note: 'weights are quantized while loading' },
         }
       : plan.quantization;
-    return { ...plan, serving, quantization };
+    return { ...plan, model, serving, quantization };
   };
 }
