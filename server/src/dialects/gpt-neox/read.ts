@@ -1,13 +1,16 @@
 import type { ConfigTree, Entry, MapNode } from '../../syntax/tree';
 import type { OptimizerSpec, RecomputeSpec } from '../../engine/spec/training';
 import type { Plan, Planned } from '../../plan/plan';
+import { checkConditions } from '../common/conditions';
 import { emptyTraining, softened } from '../common/empty-plan';
 import { booleanOf, childOf, entryOf, hasKey, integerOf, rootMap, textOf } from '../common/nodes';
 import { byDefault, derived, present, written } from '../common/sourced';
+import { treeValues } from '../common/values';
 import type { DialectReading } from '../dialect';
 import { megatronArguments, type MegatronArguments, type Translated } from '../megatron/arguments';
 import { megatronPlan } from '../megatron/plan';
 import { NEOX } from '../megatron/profiles';
+import { neoxConditions } from './conditions';
 
 const RENAMED: Readonly<Record<string, string>> = {
   pipe_parallel_size: 'pipeline_model_parallel_size',
@@ -175,7 +178,7 @@ export function readNeox(tree: ConfigTree): DialectReading {
   };
   return {
     plan: args.complete ? plan : softened(plan, 'another file of the run may say otherwise'),
-    findings: [],
+    findings: checkConditions(neoxConditions, treeValues({ ...root, entries: root.entries.map(normalEntry) }, false)),
     references: [],
   };
 }

@@ -16,6 +16,8 @@ const nanotron = (file: string, fn: string): Enforcement =>
   error('nanotron', 'huggingface/nanotron', `src/nanotron/${file}`, fn, '2411b022');
 const automodel = (file: string, fn: string): Enforcement =>
   error('NeMo Automodel', 'NVIDIA-NeMo/Automodel', `nemo_automodel/${file}`, fn, '36044ad3d');
+const neox = (fn: string): Enforcement =>
+  error('GPT-NeoX', 'EleutherAI/gpt-neox', 'megatron/neox_arguments/arguments.py', fn, 'ea7aefd8');
 const core = (file: string, fn: string): Enforcement => ({ severity: 'error', source: megatron(file, fn) });
 
 const STATE = 'megatron/core/parallel_state.py';
@@ -27,7 +29,7 @@ export const TRAINING_WORLD: PerDialect = {
   'megatron-bridge': bridge(),
   nemo: core(STATE, 'initialize_model_parallel'),
   'nemo-automodel': automodel('components/distributed/mesh_utils.py', '_infer_dp_size'),
-  'gpt-neox': { severity: 'error' },
+  'gpt-neox': neox('NeoXArgs.calculate_derived'),
 };
 
 /** Those that refuse a world which the expert groups do not divide. */
@@ -50,6 +52,7 @@ export const TRAINING_BATCH: PerDialect = {
   nemo: core(CALCULATOR, 'ConstantNumMicroBatchesCalculator'),
   torchtitan: titan('train.py', 'Trainer.__init__'),
   'nemo-automodel': automodel('components/training/step_scheduler.py', 'StepScheduler.__init__'),
+  'gpt-neox': neox('NeoXArgs.check_batch_parameters'),
 };
 
 /** Those that refuse heads which tensor parallelism does not divide. */
