@@ -34,7 +34,7 @@ export function OverlapLanes({ overlap, unit }: { readonly overlap: OverlapView;
   const exposed = overlap.makespan > 0 ? overlap.exposed / overlap.makespan : 0;
   return (
     <div class="overlap">
-      <h3>Inside one overlapped block of stage {overlap.stage}</h3>
+      <h2>Inside one overlapped block of stage {overlap.stage}</h2>
       <svg viewBox={`0 0 ${WIDTH} ${2 * (ROW + GAP) + TOP + 16}`} role="img" aria-label={label}>
         {(['compute', 'communication'] as const).map((lane, row) => (
           <text key={lane} x={LEFT - 8} y={TOP + row * (ROW + GAP) + ROW / 2 + 4} text-anchor="end">

@@ -28,7 +28,7 @@ function ShareBar({ title, shares, whole, text }: BarProps): JSX.Element | null 
   const label = `${title}: ${shown.map((share) => `${share.label} ${percent(share.value / whole)}`).join(', ')}`;
   return (
     <div class="shares">
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       <svg viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label={label}>
         {shown.map((share, at) => (
           <rect
@@ -97,7 +97,7 @@ function Knobs({ extras }: KnobsProps): JSX.Element {
   const knobs: readonly KnobView[] = sweep === undefined || 'empty' in sweep ? [] : sweep.knobs;
   return (
     <div class="knobs">
-      <h3>What one change brings</h3>
+      <h2>What one change brings</h2>
       {sweep === undefined ? (
         <p>
           {sweeping ? 'Trying schedules … ' : ''}
