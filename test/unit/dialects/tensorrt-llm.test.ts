@@ -196,3 +196,18 @@ describe('detection', () => {
     expect(dialectOf('max_batch_size: 8\nmax_seq_len: 128\n', 'x.yaml')).toBeUndefined();
   });
 });
+
+describe('prefill and decode servers in one file', () => {
+  const file = (decode: string, extra = ''): string =>
+    `hostname: localhost\nport: 8000\nmodel: org/model\nbackend: pytorch\ncontext_servers:\n  num_instances: 2\n  tensor_parallel_size: 4\n  kv_cache_config: { dtype: fp8 }\n  urls: ["localhost:8001"]\ngeneration_servers:\n  num_instances: 1\n  tensor_parallel_size: 8\n  kv_cache_config: { dtype: ${decode} }\n${extra}  urls: ["localhost:8002"]\n`;
+  it('are read as what they are', () => {
+    expect(dialectOf(file('fp8'), 'disagg.yaml')).toBe('tensorrt-llm');
+    const { plan, findings } = readAs('tensorrt-llm', file('fp8'));
+    expect(plan.layout.tensor?.value).toBe(8);
+    expect(findings).toEqual([]);
+  });
+  it('share the format of the cache that they hand over', () => {
+    expect(told(readAs('tensorrt-llm', file('auto')).findings)).toEqual(['warning transfer-mismatch']);
+    expect(told(readAs('tensorrt-llm', file('fp8', '  max_batchsize: 8\n')).findings)).toEqual(['error unknown-key']);
+  });
+});

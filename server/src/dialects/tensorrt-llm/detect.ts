@@ -2,6 +2,7 @@ import type { ConfigTree } from '../../syntax/tree';
 import type { Detection } from '../dialect';
 import { keysSeen, weigh, when } from '../common/evidence';
 import { hasKey, mapOf, rootMap, textOf, childOf } from '../common/nodes';
+import { isDisaggregated } from './disaggregated';
 import { trtSchema } from './schema-data';
 import { isWrapper } from './values';
 
@@ -61,6 +62,11 @@ export function detectTrt(tree: ConfigTree, _fileName: string): Detection | unde
   ).length;
   const share = keys.size === 0 ? 0 : known / keys.size;
   const backend = ['pytorch', 'tensorrt', '_autodeploy'].includes(textOf(childOf(root, 'backend')) ?? '');
+  if (isDisaggregated(root))
+    return weigh('tensorrt-llm', [
+      when(true, 0.7, '`context_servers` and `generation_servers`'),
+      when(backend, 0.2, '`backend` names an engine of TensorRT-LLM'),
+    ]);
   if (isWrapper(root)) {
     const inner = mapOf(root, 'llm_api_args');
     return weigh('tensorrt-llm', [

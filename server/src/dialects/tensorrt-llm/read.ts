@@ -3,6 +3,7 @@ import type { DialectReading, ReadCompanion } from '../dialect';
 import { remark } from '../common/findings';
 import { rootMap } from '../common/nodes';
 import { NO_TRT_PLAN, readTrtValues } from './arguments';
+import { isDisaggregated, readDisaggregated } from './disaggregated';
 import { trtSpelling } from './spelling';
 import { apiMap, isWrapper, trtValues } from './values';
 
@@ -27,6 +28,7 @@ export function readTrt(tree: ConfigTree, read: ReadCompanion): DialectReading {
           ],
     };
   }
+  if (isDisaggregated(root)) return readDisaggregated(root, read);
   const api = apiMap(root);
   const reading = readTrtValues(trtValues(api === root ? [root] : [api, root], false), read);
   const bare = api !== root || !isWrapper(root);
