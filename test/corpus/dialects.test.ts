@@ -53,6 +53,7 @@ const OWNER: Readonly<Record<string, string>> = {
   'training/neox-yml': 'gpt-neox',
   'training/deepspeed-json': 'deepspeed',
   'training/deepspeed-json-template': 'deepspeed',
+  'training/nemo-rl-yaml': 'nemo-rl',
   'training/trl-yaml': 'trl',
   'training/verl-yaml': 'verl',
   'training/axolotl-yaml': 'axolotl',

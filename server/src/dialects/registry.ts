@@ -17,6 +17,7 @@ import { nemoAutomodel } from './nemo-automodel/dialect';
 import { torchtitan } from './torchtitan/dialect';
 import { vllm } from './vllm/dialect';
 import { deepSpeed } from './deepspeed/dialect';
+import { nemoRl } from './nemo-rl/dialect';
 import { trl } from './trl/dialect';
 import { verl } from './verl/dialect';
 import { axolotl } from './axolotl/dialect';
@@ -46,6 +47,7 @@ export const dialects: readonly Dialect[] = [
   llmCompressor,
   modelopt,
   deepSpeed,
+  nemoRl,
   trl,
   verl,
   axolotl,

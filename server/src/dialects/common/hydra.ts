@@ -1,7 +1,8 @@
-import type { ConfigNode, MapNode } from '../../syntax/tree';
+import type { ConfigNode, Entry, MapNode, ScalarNode } from '../../syntax/tree';
 import { candidates } from '../deepspeed/companion';
-import type { Layer } from '../deepspeed/source';
+import { layered, type Layer, type Source } from '../deepspeed/source';
 import type { ReadCompanion, Reference } from '../dialect';
+import { valuesFrom } from './values';
 import { entryOf, isList, isScalar, rootMap, textOf } from './nodes';
 
 /** A configuration with every base that could be read below it. */
@@ -127,4 +128,45 @@ export function composed(root: MapNode, read: ReadCompanion): Composition {
   };
   const layers = visit(root, '', '');
   return { layers, complete, references };
+}
+
+/** `${a.b}`, or OmegaConf's `${oc.select:a.b,default}`, from the root of the whole configuration. */
+const REFERENCE = /^\$\{(?:oc\.select:)?([A-Za-z_][\w-]*(?:\.[\w-]+)*)(?:,([^${}]*))?\}$/;
+const MOST_STEPS = 8;
+
+function plainValue(text: string): string | number | boolean | null {
+  const word = text.trim();
+  if (/^(null|none|)$/i.test(word)) return null;
+  if (/^(true|false)$/i.test(word)) return word.toLowerCase() === 'true';
+  return Number.isFinite(Number(word)) ? Number(word) : word;
+}
+
+/**
+ * One view on all layers of a composition. References are followed in the merged whole, not in the file that holds them: a base's
+ * `${policy.precision}` means what the file above it set.
+ */
+export function mergedView(layers: readonly Layer[], complete: boolean): Source {
+  const plain = layered(layers, complete);
+  const single = layers.length === 1 && complete;
+  const follow = (entry: Entry | undefined, steps: number): Entry | undefined => {
+    if (entry?.value.kind !== 'scalar') return entry;
+    const { value } = entry;
+    const raw = value.raw.replaceAll(/^['"]|['"]$/g, '');
+    const match = REFERENCE.exec(raw);
+    if (match === null) {
+      // What a base put together from its own values may have changed since.
+      const stale = raw.includes('${') && !single;
+      return stale ? { ...entry, value: { ...value, unresolved: true } } : entry;
+    }
+    const target = steps > MOST_STEPS ? undefined : follow(plain.entry(match[1] ?? ''), steps + 1);
+    if (target?.value.kind === 'scalar')
+      return { ...entry, value: { ...value, value: target.value.value, unresolved: target.value.unresolved } };
+    const otherwise: ScalarNode | undefined =
+      match[2] === undefined || !complete || target !== undefined
+        ? undefined
+        : { ...value, value: plainValue(match[2]), unresolved: false };
+    if (otherwise?.value === null) return undefined;
+    return { ...entry, value: otherwise ?? { ...value, unresolved: true } };
+  };
+  return { ...valuesFrom((name) => follow(plain.entry(name), 0), complete), uriOf: plain.uriOf };
 }

@@ -1,7 +1,7 @@
 import type { ConfigNode, MapNode } from '../../syntax/tree';
-import { composed } from '../common/hydra';
+import { composed, mergedView } from '../common/hydra';
 import { childOf, hasKey, mapOf, textOf } from '../common/nodes';
-import { layered, type Source } from '../deepspeed/source';
+import type { Source } from '../deepspeed/source';
 import type { ReadCompanion, Reference } from '../dialect';
 
 export const ACTOR = 'actor_rollout_ref.actor';
@@ -50,7 +50,7 @@ export function verlSource(root: MapNode, read: ReadCompanion): VerlFile {
     root: withoutMissing(layer.root) as MapNode,
     prefix: [group ?? '', layer.prefix].filter((part) => part !== '').join('.'),
   }));
-  const source = layered(placed, complete && group === undefined);
+  const source = mergedView(placed, complete && group === undefined);
   if (group !== undefined) return { form: 'group', source, references };
   const sft =
     !hasKey(root, 'actor_rollout_ref') &&

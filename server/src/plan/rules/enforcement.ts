@@ -28,6 +28,8 @@ const CONFIG = 'megatron/core/transformer/transformer_config.py';
 export const TRAINING_WORLD: PerDialect = {
   'megatron-bridge': bridge(),
   nemo: core(STATE, 'initialize_model_parallel'),
+  verl: error('verl', 'volcengine/verl', 'verl/utils/config.py', 'validate_config', 'b178a3cd'),
+  'nemo-rl': error('NeMo-RL', 'NVIDIA-NeMo/RL', 'nemo_rl/models/policy/lm_policy.py', 'Policy.__init__', '7ea279ab'),
   'nemo-automodel': automodel('components/distributed/mesh_utils.py', '_infer_dp_size'),
   'gpt-neox': neox('NeoXArgs.calculate_derived'),
 };
