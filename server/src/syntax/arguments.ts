@@ -121,7 +121,8 @@ export function optionsOf(words: readonly Word[], text: string, arity: Arity = U
   for (let index = 0; index < words.length; index += 1) {
     const word = words[index];
     if (word === undefined || word.text === '--') break;
-    if (!OPTION.test(word.text)) continue;
+    // A template in the name leaves open which option it is.
+    if (!OPTION.test(word.text) || /\{\{|\$/.test(word.text.split('=')[0] ?? '')) continue;
     const count = valueCount(words, index, arity);
     const entry = optionOf(word, words.slice(index + 1, index + 1 + count), text);
     options.delete(entry.key);

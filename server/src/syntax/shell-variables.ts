@@ -182,12 +182,12 @@ function expandAll(words: readonly Word[], values: Values, text: string): Word[]
 }
 
 /** Arguments that a branch may have added to: those from before it, and a word that stands for what is unknown. */
-function openEnded(name: string, words: readonly Word[] | undefined): readonly Word[] | undefined {
+function openEnded(words: readonly Word[] | undefined): readonly Word[] | undefined {
   const [first] = words ?? [];
   if (words === undefined || first === undefined || (words.length === 1 && !/\s/.test(first.text))) return undefined;
-  const rest: Word = { ...first, text: `$${name}`, starts: [], ends: [], unresolved: true };
+  const rest: Word = { ...first, text: '$@', starts: [], ends: [], unresolved: true };
   if (words.length > 1) return [...words, rest];
-  const more = ` $${name}`;
+  const more = ' $@';
   const at = [...more].map(() => first.span.start);
   return [{ ...joined(first, { ...rest, text: more, starts: at, ends: at }) }];
 }
@@ -222,7 +222,7 @@ class Script {
   /** After a branch nobody knows which way was taken. */
   close(): void {
     const block = this.blocks.pop();
-    for (const name of block?.touched ?? []) this.set(name, openEnded(name, block?.before.get(name)));
+    for (const name of block?.touched ?? []) this.set(name, openEnded(block?.before.get(name)));
   }
 }
 

@@ -26,8 +26,13 @@ export function isTemplate(text: string): boolean {
   return /^[ \t]*\{(?:\{-?|%-?)[ \t]*(?:if|else|end|range|with|for|endif|endfor)\b/m.test(text);
 }
 
+/** A block that envsubst puts in: nothing else stands alone at the start of a line in a mapping. */
+const SUBSTITUTED_LINE = /^\$\{\w+\}[ \t]*$/gm;
+
 /** Template expressions are replaced by text of the same length, so that places stay and a template is no syntax fault. */
 export function maskTemplates(text: string): string {
+  if (text.includes('\n${') && !text.includes('{{'))
+    return text.replace(SUBSTITUTED_LINE, (line) => `#${' '.repeat(line.length - 1)}`);
   if (!text.includes('{{') && !text.includes('{%')) return text;
   return text
     .replace(TEMPLATE_LINE, (line, indent: string) => `${indent}#${' '.repeat(line.length - indent.length - 1)}`)

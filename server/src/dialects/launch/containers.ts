@@ -62,7 +62,8 @@ function environmentOf(node: ConfigNode | undefined, text: string): [string, rea
 
 /** Pods of one group: a LeaderWorkerSet's size, Dynamo's nodes, OME's leader and workers. */
 function groupOf(map: MapNode): Sourced<number> | undefined {
-  const size = entryOf(mapOf(map, 'leaderWorkerTemplate') ?? mapOf(map, 'leaderWorkerSet'), 'size');
+  const patterns = ['leaderWorkerTemplate', 'leaderWorkerSet', 'leaderWorkerPattern'];
+  const size = patterns.map((key) => entryOf(mapOf(map, key), 'size')).find((entry) => entry !== undefined);
   const nodes = entryOf(mapOf(map, 'multinode'), 'nodeCount');
   for (const entry of [size, nodes]) {
     const value = count(entry?.value);

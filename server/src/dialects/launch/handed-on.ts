@@ -7,7 +7,7 @@ import type { DialectReading } from '../dialect';
 import { readSglangArguments } from '../sglang/read';
 import { readVllmArguments } from '../vllm/arguments';
 import { matchVllmKey } from '../vllm/keys';
-import type { Around, Launch } from './launch';
+import { withoutDefaults, type Around, type Launch } from './launch';
 import type { Program } from './programs';
 import { readTensorRt } from './tensorrt';
 
@@ -20,6 +20,8 @@ export interface HandedOn {
   readonly environment?: Readonly<Record<string, string>>;
   readonly role?: string;
   readonly cluster?: Planned<ClusterSpec>;
+  /** False where the other tool adds arguments of its own: then nothing follows from what is left out. */
+  readonly complete?: boolean;
 }
 
 function isAbsent(node: ConfigNode): boolean {
@@ -76,12 +78,13 @@ function named(plan: Plan, model: Entry | undefined): Plan {
 /** Reads arguments that another tool hands on, with the meaning of the server that gets them. */
 export function readHandedOn(given: HandedOn, around: Around): Launch {
   const reading = readEngine(given, around);
+  const complete = given.complete !== false;
   const plan = named({ ...reading.plan, cluster: { ...given.cluster, ...reading.plan.cluster } }, given.model);
   return {
     program: given.program,
     ...(given.role === undefined ? {} : { role: given.role }),
     options: given.options,
-    complete: true,
-    reading: { ...reading, plan },
+    complete,
+    reading: complete ? { ...reading, plan } : { plan: withoutDefaults(plan), findings: [], references: [] },
   };
 }

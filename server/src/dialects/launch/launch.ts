@@ -155,7 +155,7 @@ function statedOnly<T>(section: Planned<T>): Planned<T> {
 }
 
 /** Where arguments may be missing, a default proves nothing: only what is written stays. */
-function withoutDefaults(plan: Plan): Plan {
+export function withoutDefaults(plan: Plan): Plan {
   return {
     ...plan,
     layout: statedOnly(plan.layout),

@@ -34,11 +34,23 @@ export function suffixedInteger(text: string): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
+/** Options of 2025 that another one stands for today: what they meant decides the plan. */
+function formerly(entry: Entry): readonly [string, Entry] | undefined {
+  const { value } = entry;
+  if (value.kind !== 'scalar' || booleanOf(value) !== true) return undefined;
+  const key = entry.key.replaceAll('_', '-');
+  if (key === 'enable-deepep-moe') return ['moe-a2a-backend', { ...entry, value: { ...value, value: 'deepep' } }];
+  // Its degree was that of tensor parallelism.
+  return key === 'enable-ep-moe' ? ['ep-size', { ...entry, value: { ...value, unresolved: true } }] : undefined;
+}
+
 export function readArguments(root: MapNode): SglangArguments {
   const byFlag = new Map<string, Entry>();
   for (const entry of root.entries) {
     // SGLang leaves an option out whose list is empty.
     if (isList(entry.value) && entry.value.items.length === 0) continue;
+    const older = formerly(entry);
+    if (older !== undefined) byFlag.set(older[0], older[1]);
     const flag = flagOf(entry.key);
     if (flag !== undefined) byFlag.set(DEPRECATED_TARGETS[flag] ?? flag, entry);
   }

@@ -3,7 +3,7 @@ import type { ModelSpec } from '../../engine/model/spec';
 import type { Plan, Planned } from '../../plan/plan';
 import type { ConfigTree, MapNode } from '../../syntax/tree';
 import { remark } from '../common/findings';
-import { placeOf, rootMap } from '../common/nodes';
+import { placeOf, rootMap, textOf } from '../common/nodes';
 import { derived, present, written } from '../common/sourced';
 import { readArguments, type SglangArguments } from './arguments';
 import { completeSglang } from './defaults';
@@ -37,6 +37,17 @@ function isLocal(path: string): boolean {
   return /^(\.{0,2}\/|~\/|[A-Za-z]:[\\/])/.test(path);
 }
 
+/** Fields of config.json that the shape of a model hangs on. */
+const RESHAPED =
+  /num_hidden_layers|hidden_size|intermediate_size|num_attention_heads|num_key_value_heads|n_routed_experts|num_experts/;
+
+/** What stands at an argument, whatever its type. */
+function shownText(args: SglangArguments, flag: string): string {
+  const value = args.entry(flag)?.value;
+  if (value === undefined) return '';
+  return value.kind === 'map' ? value.entries.map(({ key }) => key).join(' ') : (textOf(value) ?? '');
+}
+
 /** The model: a repository id as it stands; of a local folder the name of the folder, with its config.json as reference. */
 function readModel(
   args: SglangArguments,
@@ -45,6 +56,8 @@ function readModel(
   const entry = args.entry('model-path');
   const path = args.text('model-path');
   if (entry === undefined || path === undefined || path.length === 0) return { model: {}, references: [] };
+  // Overrides that change the shape make it another model.
+  if (RESHAPED.test(shownText(args, 'json-model-override-args'))) return { model: {}, references: [] };
   const config = `${path.replace(/\/+$/, '')}/config.json`;
   // SGLang asks the file system before the hub, so `org/model` below this file is a folder too.
   const local = isLocal(path) || read(config) !== undefined;

@@ -131,6 +131,7 @@ function roleOf(root: MapNode, engine: Engine, [long, short]: (typeof ROLES)[num
       role: long,
       environment: environmentOf(mapOf(section, 'env') ?? mapOf(backend, `${long}_environment`)),
       cluster: clusterOf(resources, worker),
+      complete: options.entries.some(({ key }) => /^(?:tp|tensor[-_]parallel)(?:[-_]size)?$/.test(key)),
       ...(model === undefined ? {} : { model }),
     },
     ...worker,
