@@ -75,6 +75,14 @@ function named(plan: Plan, model: Entry | undefined): Plan {
     : { ...plan, model: { ...plan.model, name: written(name, model) } };
 }
 
+/** Degrees that the other tool may fill in are unknown, not 1. */
+function hidden(plan: Plan, { span }: MapNode): Plan {
+  const stated = withoutDefaults(plan);
+  return stated.layout.tensor === undefined
+    ? { ...stated, unresolved: [...stated.unresolved, { path: 'layout.tensor', at: { span } }] }
+    : stated;
+}
+
 /** Reads arguments that another tool hands on, with the meaning of the server that gets them. */
 export function readHandedOn(given: HandedOn, around: Around): Launch {
   const reading = readEngine(given, around);
@@ -85,6 +93,6 @@ export function readHandedOn(given: HandedOn, around: Around): Launch {
     ...(given.role === undefined ? {} : { role: given.role }),
     options: given.options,
     complete,
-    reading: complete ? { ...reading, plan } : { plan: withoutDefaults(plan), findings: [], references: [] },
+    reading: complete ? { ...reading, plan } : { plan: hidden(plan, given.options), findings: [], references: [] },
   };
 }

@@ -68,7 +68,11 @@ function flat(root: MapNode): Detection | undefined {
     return match.kind === 'removed' || 'flag' in match ? match.flag : undefined;
   });
   const known = new Set(flags.filter((flag) => flag !== undefined));
-  const own = OWN.filter((flag) => known.has(flag));
+  // An abbreviation may be any word.
+  const whole = new Set(
+    root.entries.map(({ key }) => (key.split('.')[0] ?? key).replaceAll('_', '-').replace(/^no-/, '')),
+  );
+  const own = OWN.filter((flag) => known.has(flag) && whole.has(flag));
   const near = root.entries.filter(
     ({ key }, index) => flags[index] === undefined && closest(key.replaceAll('_', '-'), vllmOptions) !== undefined,
   );
