@@ -1,8 +1,8 @@
-import { stringify } from 'yaml';
 import type { Analysis } from '../analysis';
+import { writeConfig, type WritableTree } from '../../syntax/write';
 import { fieldsInDocument } from '../fields';
 import { servingTargets } from './serving-targets';
-import type { Setting, SettingValue, TranslationTarget } from './target';
+import type { Setting, TranslationTarget } from './target';
 import { trainingTargets } from './training-targets';
 
 export const translationTargets: readonly TranslationTarget[] = [...trainingTargets, ...servingTargets];
@@ -15,42 +15,21 @@ export interface Translation {
   readonly report: readonly string[];
 }
 
-type Tree = { [key: string]: SettingValue | Tree };
-
-function treeOf(settings: readonly Setting[]): Tree {
-  const root: Tree = {};
+function treeOf(settings: readonly Setting[]): WritableTree {
+  const root: WritableTree = {};
   for (const { path, value } of settings) {
     const last = path.at(-1);
     if (last === undefined) continue;
     let here = root;
     for (const part of path.slice(0, -1)) {
       const next = here[part];
-      const below: Tree = typeof next === 'object' && !Array.isArray(next) ? (next as Tree) : {};
+      const below: WritableTree = typeof next === 'object' && !Array.isArray(next) ? (next as WritableTree) : {};
       here[part] = below;
       here = below;
     }
     here[last] = value;
   }
   return root;
-}
-
-/** Tables of one level, which is all that job files have. */
-function tomlOf(tree: Tree): string {
-  const line = ([key, value]: [string, SettingValue | Tree]): string => `${key} = ${JSON.stringify(value)}`;
-  return Object.entries(tree)
-    .map(
-      ([section, values]) =>
-        `[${section}]\n${Object.entries(values as Tree)
-          .map(line)
-          .join('\n')}\n`,
-    )
-    .join('\n');
-}
-
-function textOf(language: TranslationTarget['language'], settings: readonly Setting[]): string {
-  const tree = treeOf(settings);
-  if (language === 'json') return `${JSON.stringify(tree, null, 2)}\n`;
-  return language === 'toml' ? tomlOf(tree) : stringify(tree);
 }
 
 /** What the file states and the target does not carry: sizes of the model are the model's own, and stay silent. */
@@ -87,7 +66,7 @@ export function translate(analysis: Analysis, dialect: string): Translation | un
   const report = [...losses.map(({ text }) => text), ...lost(analysis, settings, told)];
   const name = analysis.uri.split('/').at(-1) ?? 'the file';
   const head = [`Layout of ${name} (${analysis.dialect?.title ?? ''}) as ${target.title}.`, ...report];
-  const body = textOf(target.language, settings);
+  const body = writeConfig(target.language, treeOf(settings));
   // JSON has no comments; the caller shows the report beside it.
   const text = target.language === 'json' ? body : `${head.map((line) => `# ${line}`).join('\n')}\n${body}`;
   return { title: target.title, language: target.language, text, report };
