@@ -13,5 +13,6 @@ export const planCoverage: readonly { readonly rule: string; readonly covers: re
   { rule: 'experts-need-sequence-parallel', covers: ['MEG-086', 'MEG-164'] },
   { rule: 'optimizer-instances-not-divisible', covers: ['MEG-081'] },
   { rule: 'evaluation-batch-not-divisible', covers: ['MEG-012', 'BRG-009'] },
+  { rule: 'fp8-not-aligned', covers: ['FP8-ALIGN'] },
   { rule: 'gpu-lacks-format', covers: ['TT-023', 'TT-026'] },
 ];

@@ -5,6 +5,7 @@ import {
   kvHeadsNotDivisible,
   layersNotDivisible,
 } from './model-splits';
+import { fp8NotAligned } from './fp8-alignment';
 import { gpuLacksFormat } from './gpu-formats';
 import { scheduleConstraint } from './pipeline';
 import type { Finding } from '../finding';
@@ -45,6 +46,7 @@ export const planRules: readonly PlanRule[] = [
   expertsNotDivisible,
   expertWorldNotDivisible,
   gpuLacksFormat,
+  fp8NotAligned,
   scheduleConstraint,
   batchNotDivisible,
   evaluationNotDivisible,
