@@ -41,6 +41,16 @@ function scrollToBar(stage: StageHandle, index: number): void {
   else if (top + ROW > stage.scroll() + height) stage.scrollTo(top + ROW - height);
 }
 
+/** Bars that stay in sight however small the panel is. */
+const LEAST_BARS = 6;
+
+/** As high as all bars where there is room; never below a few, the list beneath scrolls instead. */
+function barsStyle(view: MemoryView): Record<string, string> {
+  const all = barsHeight(view);
+  const least = Math.min(all, TOP + LEAST_BARS * ROW);
+  return { flexBasis: `${all}px`, maxHeight: `${all}px`, minHeight: `${least}px` };
+}
+
 /** The bars: one a rank class, on a stage that scrolls. */
 export function Bars(props: BarsProps): JSX.Element {
   const { view, theme, selection } = props;
@@ -69,7 +79,7 @@ export function Bars(props: BarsProps): JSX.Element {
   const pointed = hovered?.at ?? (focused ? selection : undefined);
   const place = tipPlace(hovered, selection, seen.current);
   return (
-    <div class="bars" style={{ flexBasis: `${barsHeight(view)}px`, maxHeight: `${barsHeight(view)}px` }}>
+    <div class="bars" style={barsStyle(view)}>
       <Stage
         family={theme.font}
         label={`Memory of ${view.classes.length} groups of ranks. Arrow keys move between ranks and parts, Enter lists what a part is made of, question mark lists all keys.`}

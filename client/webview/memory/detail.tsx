@@ -63,7 +63,7 @@ export function Detail({ view, theme, selection, region, onReveal, onAll }: Deta
               <th scope="col" class="num">
                 GiB
               </th>
-              <th scope="col" class="num">
+              <th scope="col" class="num share">
                 Share
               </th>
               <th scope="col">Formula</th>
@@ -104,6 +104,11 @@ function restNote(entry: MemoryClassView, selection: Selection): string {
   return 'No tensors are listed for this part.';
 }
 
+/** Large numbers of a formula in groups of three digits. */
+export function formulaText(formula: string): string {
+  return formula.replace(/(?<![\d.])\d{5,}/g, (digits) => integer(Number(digits)));
+}
+
 interface ItemRowProps {
   readonly item: MemoryItemView;
   readonly entry: MemoryClassView;
@@ -116,17 +121,18 @@ function ItemRow({ item, entry, theme, sample, onReveal }: ItemRowProps): JSX.El
   return (
     <tr>
       <td class="part">
-        {sample === undefined ? null : <Swatch theme={theme} draw={sample} />} {PART_TITLES[item.part]}
+        {sample === undefined ? null : <Swatch theme={theme} draw={sample} />}{' '}
+        <span class="part-name">{PART_TITLES[item.part]}</span>
       </td>
-      <td>{item.group}</td>
+      <td class="wrapped">{item.group}</td>
       <td class="num strong" title={`${integer(item.bytes)} bytes`}>
         {gib(item.bytes)}
       </td>
-      <td class="num">{percent(item.bytes / entry.total)}</td>
+      <td class="num share">{percent(item.bytes / entry.total)}</td>
       <td class="formula-cell">
-        <code>{item.formula}</code>
+        <code>{formulaText(item.formula)}</code>
       </td>
-      <td>
+      <td class="wrapped">
         {item.links.map((link) => (
           <button
             key={link.label}

@@ -4,7 +4,7 @@ import { integer } from '../kit/format';
 
 const WIDTH = 300;
 const HEIGHT = 128;
-const LEFT = 40;
+const LEFT = 54;
 const BOTTOM = 20;
 const TOP = 8;
 const RIGHT = 12;
@@ -23,7 +23,8 @@ interface ChartProps {
 function SumChart({ sums }: ChartProps): JSX.Element {
   const last = sums.at(-1);
   const first = sums[0];
-  if (first === undefined || last === undefined) return <></>;
+  const middle = sums.at(-2);
+  if (first === undefined || middle === undefined || last === undefined) return <></>;
   const highest = Math.max(...sums.map(({ unpromoted }) => unpromoted), 1e-6);
   const x = (length: number): number =>
     LEFT +
@@ -60,7 +61,7 @@ function SumChart({ sums }: ChartProps): JSX.Element {
       )}
       <polyline class="unpromoted" points={line(({ unpromoted }) => unpromoted)} />
       <polyline class="promoted" points={line(({ promoted }) => promoted)} />
-      <text class="curve" x={x(last.length) - 6} y={y(highest) - 5} text-anchor="end">
+      <text class="curve" x={x(middle.length) - 6} y={y(middle.unpromoted) + 14} text-anchor="end">
         no promotion
       </text>
       <text class="curve" x={x(last.length) - 6} y={y(last.promoted) + 13} text-anchor="end">

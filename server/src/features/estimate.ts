@@ -3,6 +3,7 @@ import type { Finding } from '../plan/finding';
 import type { Analysis } from './analysis';
 import { timeAnswer, type TimeAnswer } from './cost';
 import { parameterTotals } from './estimates';
+import { servingTimeAnswer, type ServingTimeAnswer } from './serving-cost';
 
 /** One rank class of `shardlens estimate --format json`; bytes everywhere. */
 export interface EstimateClass {
@@ -51,7 +52,7 @@ export interface EstimateAnswer {
   };
   readonly kvCache?: { readonly bytesPerToken: number; readonly tokens?: number; readonly maxConcurrency?: number };
   /** Training: a step, its parts, and the run where its length is stated. */
-  readonly time?: TimeAnswer;
+  readonly time?: TimeAnswer | ServingTimeAnswer;
   readonly findings: readonly Finding[];
 }
 
@@ -84,6 +85,12 @@ function rankClasses(analysis: Analysis): EstimateClass[] {
   );
 }
 
+/** The fullest rank; a model alone has no ranks, and whoever holds it holds its checkpoint. */
+function peakOf({ memory }: Analysis, checkpoint: number): { readonly rank: number; readonly bytes: number } {
+  if (memory === undefined) return { rank: 0, bytes: checkpoint };
+  return { rank: memory.peak.rank, bytes: Math.round(memory.peak.bytes) };
+}
+
 /** The estimate of one analysed file, or why there is none. A plain model config has a checkpoint and no ranks. */
 export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRefusal {
   const { resolved, dialect } = analysis;
@@ -102,7 +109,7 @@ export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRef
         'the layout is not known: a parallel degree is not a positive whole number or comes from outside the file',
     };
   const { cluster, layout, assumptions } = resolved;
-  const time = timeAnswer(analysis);
+  const time = timeAnswer(analysis) ?? servingTimeAnswer(analysis);
   return {
     dialect: dialect.id,
     model: { name: resolved.model.name, parameters: totals.total, activeParameters: totals.active },
@@ -112,7 +119,7 @@ export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRef
     checkpoint: totals.checkpoint,
     memory: {
       rankClasses: rankClasses(analysis),
-      peak: { rank: analysis.memory?.peak.rank ?? 0, bytes: Math.round(analysis.memory?.peak.bytes ?? 0) },
+      peak: peakOf(analysis, totals.checkpoint.bytes),
     },
     ...(analysis.memory?.kvCache === undefined ? {} : { kvCache: analysis.memory.kvCache }),
     ...(time === undefined ? {} : { time }),

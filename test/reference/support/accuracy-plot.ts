@@ -1,7 +1,7 @@
 import { throughputRows } from './throughput-rows';
 
 const SIZE = 460;
-const MARGIN = 46;
+const MARGIN = 58;
 const COLORS = ['#2b6cb0', '#c05621', '#2f855a', '#805ad5', '#b83280', '#4a5568'] as const;
 const SHAPES = ['circle', 'square', 'diamond', 'triangle', 'cross', 'ring'] as const;
 

@@ -14,6 +14,7 @@ describe('shardlens estimate', () => {
     expect(Object.values(checkpoint.elementsByDtype).reduce((a, b) => a + b, 0)).toBe(checkpoint.elements);
     expect(model.activeParameters).toBeLessThan(model.parameters);
     expect(memory.rankClasses).toEqual([]);
+    expect(memory.peak).toEqual({ rank: 0, bytes: checkpoint.bytes });
   });
 
   it('gives bytes of every rank class, the ranks of which cover the world', async () => {

@@ -103,6 +103,12 @@ export function hfRank(job: HfJob, stages: readonly StageContent[], position = 0
 
 const TOKENS = ['batch.microBatch', 'batch.sequenceLength', 'model.hiddenSize', 'recompute.granularity'] as const;
 
+/** `8192 × 4096 B` where a tensor has as many bytes for every token, else its bytes. */
+function perToken({ input: { batch } }: HfPlan, bytes: number): string {
+  const tokens = batch.microBatch * batch.sequenceLength;
+  return bytes % tokens === 0 && bytes > tokens ? `${num(tokens)} tokens × ${num(bytes / tokens)} B` : `${num(bytes)} B`;
+}
+
 /** Tensors of one moment by group: what earlier layers keep, and the running module. */
 function putMoment(ledger: Ledger, plan: HfPlan, moment: HfMoment): void {
   const { head } = plan;
@@ -121,25 +127,25 @@ function putMoment(ledger: Ledger, plan: HfPlan, moment: HfMoment): void {
     }
   });
   for (const [group, { layers, bytes }] of groups)
-    put(ledger, 'activations', group, layers * bytes, `${num(layers)} layers × ${num(bytes)} B`, TOKENS);
+    put(ledger, 'activations', group, layers * bytes, `${num(layers)} layers × ${perToken(plan, bytes)}`, TOKENS);
   const rest = moment.kept - listed;
-  put(ledger, 'activations', 'rotary tables and inputs of the running layer', rest, `${num(rest)} B`, TOKENS);
+  put(ledger, 'activations', 'rotary tables and inputs of the running layer', rest, perToken(plan, rest), TOKENS);
   if (moment.phase === 'forward' || moment.phase === 'head') {
-    putStores(ledger, head.saved, logits);
+    putStores(ledger, plan, head.saved, logits);
     const rest = moment.running - head.savedBytes;
     const what = moment.phase === 'forward' ? 'logits before the loss' : 'gradients of logits';
-    put(ledger, 'activations', what, rest, `${num(rest)} B`, logits);
+    put(ledger, 'activations', what, rest, perToken(plan, rest), logits);
   } else
     put(
       ledger,
       'activations',
       moment.layer >= 0 ? `layer ${num(moment.layer)} running backward` : 'embedding running backward',
       moment.running,
-      `${num(moment.running)} B`,
+      perToken(plan, moment.running),
       TOKENS,
     );
 }
 
-function putStores(ledger: Ledger, stores: readonly Store[], fields: readonly string[]): void {
-  for (const { group, bytes } of stores) put(ledger, 'activations', group, bytes, `${num(bytes)} B`, fields);
+function putStores(ledger: Ledger, plan: HfPlan, stores: readonly Store[], fields: readonly string[]): void {
+  for (const { group, bytes } of stores) put(ledger, 'activations', group, bytes, perToken(plan, bytes), fields);
 }

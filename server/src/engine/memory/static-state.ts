@@ -29,7 +29,7 @@ export function putStates(
     const weightText =
       module.low === 0 || bytes.weight === bytes.lowWeight
         ? `${count} × ${num(bytes.weight)} B`
-        : `${num(module.low)} × ${num(bytes.lowWeight)} B + ${num(high)} × ${num(bytes.weight)} B`;
+        : `${num(module.low)} × ${num(bytes.lowWeight)} B${high === 0 ? '' : ` + ${num(high)} × ${num(bytes.weight)} B`}`;
     const over = (n: number): string => (n === 1 ? '' : ` / ${num(n)}`);
     put(ledger, 'weights', module.module, weight / cut.weights, weightText + over(cut.weights), [
       ...PRECISION,

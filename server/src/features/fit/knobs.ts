@@ -160,7 +160,7 @@ function activationKnobs({ recompute, batch, layout }: ResolvedPlan): Knob[] {
         'off',
         'on',
         'layout.sequenceParallel',
-        'no more bytes: a gather and a scatter for each sum',
+        'as many bytes sent: a gather and a scatter for each sum',
         [],
         true,
       ),
