@@ -1,4 +1,6 @@
 import { findGpu, gpuNames } from '../dialects/presets';
+import type { TimeAnswer } from '../features/cost';
+import type { ServingTimeAnswer } from '../features/serving-cost';
 import type { EstimateAnswer, EstimateClass } from '../features/estimate';
 import { estimateAnswer } from '../features/estimate';
 import { bytes, count, gib, parameters, percent, seconds } from '../features/format';
@@ -9,7 +11,8 @@ import { oneOf, readArguments, singleFile, wholeNumber } from './options';
 import { facts, table, type Column } from './table';
 import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './usage';
 
-const HELP = `shardlens estimate FILE [--model M] [--gpu NAME] [--gpus N] [--tokens T --price P --watts W] [--format text|json]
+const HELP = `shardlens estimate FILE [--model M] [--gpu NAME] [--gpus N] [--tokens T --price P --watts W]
+               [--prompt N --output N] [--format text|json]
 
 Memory of every class of ranks, checkpoint, cache, and the time and cost of training of one file.
 
@@ -19,6 +22,7 @@ Memory of every class of ranks, checkpoint, cache, and the time and cost of trai
   --tokens  tokens of the whole run, such as 14.8T: days and GPU-hours
   --price   money a GPU-hour
   --watts   power of one GPU
+  --prompt, --output  tokens of one request, for a server (default 2048 and 512)
   --format  text (default, in GiB) or json (bytes everywhere)
 
 Exit: 0 fine, 1 findings of severity error, 2 wrong usage or a file that cannot be read.
@@ -97,7 +101,7 @@ function headFacts(answer: Shown): string {
   return facts(entries);
 }
 
-const PARTS_OF_STEP: readonly (readonly [keyof NonNullable<Shown['time']>['parts'], string])[] = [
+const PARTS_OF_STEP: readonly (readonly [keyof TimeAnswer['parts'], string])[] = [
   ['compute', 'compute'],
   ['recompute', '  of it recomputed'],
   ['host', 'waiting for the host'],
@@ -110,8 +114,44 @@ const PARTS_OF_STEP: readonly (readonly [keyof NonNullable<Shown['time']>['parts
   ['straggling', 'stragglers'],
 ];
 
+function servingTable(time: ServingTimeAnswer): string {
+  const { load, disaggregated, sequences } = time;
+  const columns: Column[] = ['sequences', 'TPOT', 'decode tokens/s a GPU', 'with prefill'].map((title) => ({
+    title,
+    align: 'right',
+  }));
+  const rows = time.batches.map((point) => [
+    count(point.sequences),
+    seconds(point.tpotSeconds),
+    count(point.decodeTokensPerSecondPerGpu),
+    count(point.tokensPerSecondPerGpu),
+  ]);
+  const entries: [string, string][] = [
+    ['Request', `${count(load.promptTokens)} tokens in, ${count(load.outputTokens)} out`],
+    ['TTFT', `${seconds(time.ttftSeconds)} on an idle server`],
+    ['Prefill', `${count(time.prefillTokensPerSecondPerGpu)} tokens/s a GPU`],
+    [
+      'Largest',
+      `${count(sequences)} sequences: ${count(time.tokensPerSecondPerGpu)} output tokens/s a GPU, TPOT ${seconds(time.tpotSeconds)}`,
+    ],
+    [
+      'Apart',
+      `${percent(disaggregated.prefillShare)} of the GPUs for prefill; TPOT ${seconds(disaggregated.tpotSeconds)} instead of ${seconds(disaggregated.unifiedTpotSeconds)}`,
+    ],
+  ];
+  if (time.twoBatchOverlap !== undefined)
+    entries.push(['Two batches', `${percent(time.twoBatchOverlap.gain)} more tokens than one`]);
+  if (time.speculative !== undefined)
+    entries.push([
+      'Drafts',
+      `${time.speculative.tokensPerStep.toFixed(2)} tokens a step at ${percent(time.speculative.acceptance)} taken; TPOT ${seconds(time.speculative.tpotWithoutSeconds)} without`,
+    ]);
+  return `${facts(entries)}\n${table(columns, rows)}`;
+}
+
 function timeTable({ time }: Shown): string | undefined {
   if (time === undefined) return undefined;
+  if ('ttftSeconds' in time) return servingTable(time);
   const rows = PARTS_OF_STEP.filter(([part]) => time.parts[part] > 0).map(([part, title]) => [
     title,
     seconds(time.parts[part]),
@@ -150,6 +190,22 @@ function checkpointTable({ checkpoint }: Shown): string {
   return `Checkpoint: ${size}\n${table(columns, rows)}`;
 }
 
+/** Single changes that would make a plan fit, where it does not. */
+function fitTable({ options = [], memory, gpu }: Shown): string[] {
+  if (gpu === null || memory.peak.bytes <= gpu.memoryBytes || options.length === 0) return [];
+  const columns: Column[] = [
+    { title: 'change', align: 'left' },
+    { title: 'saves', align: 'right' },
+    { title: 'fullest', align: 'right' },
+    { title: 'costs', align: 'left' },
+  ];
+  const rows = options.map(({ name, from, to, saved, bytes: after, fits, cost, stepChange }) => {
+    const step = stepChange === undefined ? '' : `step ${stepChange < 0 ? '' : '+'}${percent(stepChange)}; `;
+    return [`${name} ${from} → ${to}`, gib(saved), `${gib(after)}${fits === true ? ' fits' : ''}`, `${step}${cost}`];
+  });
+  return [`What would make it fit, GiB\n${table(columns, rows)}`];
+}
+
 function estimateText(answer: Shown): string {
   const { memory, assumptions, findings } = answer;
   // A world of one GPU means nothing for a model that nothing is said about but its shape.
@@ -161,6 +217,7 @@ function estimateText(answer: Shown): string {
     headFacts(answer),
     ...(memory.rankClasses.length === 0 ? [] : [classTable(memory.rankClasses)]),
     ...(time === undefined ? [] : [time]),
+    ...fitTable(answer),
     checkpointTable(answer),
     ...(taken.length === 0 ? [] : [`Taken for granted\n${table(columns, taken)}`]),
     ...findings.map(({ severity, message, rule, line }) => `${severity} (line ${line + 1}): ${message}  [${rule}]\n`),
@@ -169,7 +226,7 @@ function estimateText(answer: Shown): string {
 }
 
 function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
-  const given = readArguments(args, ['model', 'gpu', 'gpus', 'tokens', 'price', 'watts', 'format']);
+  const given = readArguments(args, ['model', 'gpu', 'gpus', 'tokens', 'price', 'watts', 'prompt', 'output', 'format']);
   const format = oneOf(given, 'format', ['text', 'json']);
   const file = singleFile(given);
   if (file === undefined) throw new UsageError('name the file to estimate');
@@ -183,7 +240,7 @@ function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
     ...(model === undefined ? {} : { model }),
     ...(gpu === undefined ? {} : { gpu }),
     ...(gpus === undefined ? {} : { gpus }),
-    ...amounts(given, ['tokens', 'price', 'watts']),
+    ...amounts(given, ['tokens', 'price', 'watts', 'prompt', 'output']),
   });
   const answer = estimateAnswer(analysis);
   if ('reason' in answer) throw new UsageError(`no estimate of ${file}: ${answer.reason}`);

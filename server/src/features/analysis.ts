@@ -1,5 +1,6 @@
 import type { Detection, Dialect, DialectReading, Reference } from '../dialects/dialect';
 import type { NoCost, RunTerms, TrainingCost } from '../engine/cost/plan-cost';
+import type { ServingCost } from '../engine/cost/serving-cost';
 import type { MemoryReport } from '../engine/memory/report';
 import type { Finding, Severity } from '../plan/finding';
 import type { ResolvedPlan } from '../plan/plan';
@@ -18,6 +19,9 @@ export interface AnalysisSettings {
   readonly price?: number;
   readonly watts?: number;
   readonly tokens?: number;
+  /** Tokens of one request's prompt and answer, for serving. */
+  readonly prompt?: number;
+  readonly output?: number;
   /** A file of the user's own measurements, beside the document or below the workspace. */
   readonly calibration?: string;
   /** Per rule: another severity, or `off`. */
@@ -58,6 +62,8 @@ export interface Analysis {
   readonly memory?: MemoryReport;
   /** Time and cost of a training plan, worked out when first asked for; undefined for other tasks or an unknown plan. */
   readonly cost?: () => TrainingCost | NoCost | undefined;
+  /** Latency and throughput of a server, worked out when first asked for. */
+  readonly servingCost?: () => ServingCost | NoCost | undefined;
   /** What a run is to reach and costs an hour, where somebody says it. */
   readonly terms?: RunTerms;
   readonly references: readonly (Reference & { readonly uri: string })[];

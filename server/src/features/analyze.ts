@@ -11,6 +11,7 @@ import type { ConfigTree } from '../syntax/tree';
 import type { Analysis, AnalysisInput } from './analysis';
 import { completePlan, findWorkspaceDirective, type ReadUri } from './context';
 import { lazyCost, runTerms } from './cost';
+import { lazyServingCost, servingLoad } from './serving-cost';
 import { commentDirective, settingsDirective } from './directives';
 import { indexLines } from './lines';
 import { estimateMemory } from './estimates';
@@ -203,6 +204,7 @@ function readAs(
     ...(memory === undefined ? {} : { memory }),
     terms,
     cost: lazyCost(resolved, terms, {}),
+    servingCost: lazyServingCost(resolved, servingLoad(reach.directives), {}),
     references,
     findings: applySettings(findings, reach.input.settings, ignored),
     wanted: [...new Set([...reach.wanted, ...named])].slice(0, COMPANION_LIMIT),

@@ -6,6 +6,7 @@ import { compareAnalyses, comparisonLine } from './compare';
 import { costTitle } from './cost';
 import { fieldsInDocument } from './fields';
 import { count } from './format';
+import { servingCostTitle } from './serving-cost';
 
 /** Line of the parallel section: the first place where a degree stands, else the first value that we read, else the top. */
 function lensLine(analysis: Analysis): number {
@@ -57,6 +58,8 @@ export function codeLenses(analysis: Analysis): CodeLens[] {
   if (pipeline !== undefined) lenses.push(lens(pipeline, 'shardlens.openTimeline'));
   const cost = resolved.plan.task === 'training' ? costTitle(analysis) : undefined;
   if (cost !== undefined) lenses.push(lens(`${cost}${guess}`, FIND_LAYOUT));
+  const served = resolved.plan.task === 'serving' ? servingCostTitle(analysis) : undefined;
+  if (served !== undefined) lenses.push(lens(`${served}${guess}`, 'shardlens.openMemory'));
   const experts = expertTitle(analysis);
   if (experts !== undefined) lenses.push(lens(experts, 'shardlens.openPlacement'));
   return lenses;

@@ -7,6 +7,7 @@ import { peakClass } from './answers';
 import { costOf } from './cost';
 import { parameterTotals } from './estimates';
 import { planField } from './fields';
+import { servingCostOf } from './serving-cost';
 import { bytes, count, percent, seconds } from './format';
 
 /** How a number is shown to people. */
@@ -126,6 +127,14 @@ function readers(): readonly (readonly [id: string, label: string, unit: MetricU
       ([part, label]) =>
         [`step.${part}`, `  ${label}`, 'seconds', (analysis: Analysis) => costOf(analysis)?.parts[part]] as const,
     ),
+    ['ttft', 'time to the first token', 'seconds', (analysis) => servingCostOf(analysis)?.ttft],
+    [
+      'tpot',
+      'time between tokens, largest batch',
+      'seconds',
+      (analysis) => servingCostOf(analysis)?.batches.at(-1)?.tpot,
+    ],
+    ['output', 'output tokens/s a GPU', 'count', (analysis) => servingCostOf(analysis)?.batches.at(-1)?.mixedRate],
     ['tokens', 'tokens/s a GPU', 'count', (analysis) => costOf(analysis)?.tokensPerSecondPerGpu],
     ['mfu', 'MFU of the BF16 peak, attention causal', 'share', (analysis) => costOf(analysis)?.utilisations[0]?.mfu],
     ['bubble', 'pipeline bubble, idle share', 'share', (analysis) => costOf(analysis)?.bubble],
@@ -194,7 +203,7 @@ export function movedText(metric: Metric): string {
   return unit === 'share' ? `${sign}${size.replace(' %', ' points')}` : `${sign}${size}`;
 }
 
-const HEADLINES = ['memory', 'step', 'tokens', 'bubble', 'kvTokens', 'ttft', 'tpot'];
+const HEADLINES = ['memory', 'step', 'tokens', 'bubble', 'kvTokens', 'ttft', 'tpot', 'output'];
 
 /** One line: `memory 70.4 → 78.7 GiB (+11.7 %) · step 16.70 → 16.32 s (−2.3 %)`; undefined where no headline moved. */
 export function comparisonLine({ metrics }: Comparison): string | undefined {

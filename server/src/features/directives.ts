@@ -16,6 +16,9 @@ export interface Directive {
   readonly watts?: Sourced<number>;
   /** Tokens of the whole run, such as `14.8T`. */
   readonly tokens?: Sourced<number>;
+  /** Tokens of one request's prompt and answer, for serving. */
+  readonly prompt?: Sourced<number>;
+  readonly output?: Sourced<number>;
   /** A file of the user's own measurements. */
   readonly calibration?: Sourced<string>;
   readonly dialect?: string;
@@ -35,6 +38,8 @@ const NAMES: Readonly<Record<string, keyof Omit<Directive, 'ignore'>>> = {
   price: 'price',
   watts: 'watts',
   tokens: 'tokens',
+  prompt: 'prompt',
+  output: 'output',
   calibration: 'calibration',
   dialect: 'dialect',
 };
@@ -65,7 +70,7 @@ function assign(draft: Draft, key: string, text: string, source: Omit<Sourced<st
   if (name === 'dialect') draft.dialect ??= text;
   else if (name === 'model' || name === 'gpu' || name === 'calibration' || name === 'loads')
     draft[name] ??= { value: text, ...source };
-  else if (name === 'price' || name === 'watts' || name === 'tokens') {
+  else if (name === 'price' || name === 'watts' || name === 'tokens' || name === 'prompt' || name === 'output') {
     const value = amountOf(text);
     if (value !== undefined) draft[name] ??= { value, ...source };
   } else {
@@ -147,6 +152,8 @@ export function settingsDirective(settings: {
   readonly price?: number;
   readonly watts?: number;
   readonly tokens?: number;
+  readonly prompt?: number;
+  readonly output?: number;
   readonly calibration?: string;
   readonly dialect?: string;
 }): Directive {
@@ -160,6 +167,8 @@ export function settingsDirective(settings: {
     price: sourced(settings.price, 'shardlens.price'),
     watts: sourced(settings.watts, 'shardlens.watts'),
     tokens: sourced(settings.tokens, 'shardlens.tokens'),
+    prompt: sourced(settings.prompt, 'prompt'),
+    output: sourced(settings.output, 'output'),
     calibration: sourced(settings.calibration, 'shardlens.calibration'),
     dialect: settings.dialect === '' ? undefined : settings.dialect,
   };

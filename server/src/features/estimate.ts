@@ -1,8 +1,10 @@
-import type { MemoryPart, MemoryParts } from '../engine/memory/report';
+import type { MemoryPart, MemoryParts, MemoryReport } from '../engine/memory/report';
 import type { Finding } from '../plan/finding';
+import type { ResolvedPlan } from '../plan/plan';
 import type { Analysis } from './analysis';
 import { timeAnswer, type TimeAnswer } from './cost';
 import { parameterTotals } from './estimates';
+import { fitOptions, type FitOption } from './fit/fit';
 import { servingTimeAnswer, type ServingTimeAnswer } from './serving-cost';
 
 /** One rank class of `shardlens estimate --format json`; bytes everywhere. */
@@ -53,6 +55,8 @@ export interface EstimateAnswer {
   readonly kvCache?: { readonly bytesPerToken: number; readonly tokens?: number; readonly maxConcurrency?: number };
   /** Training: a step, its parts, and the run where its length is stated. */
   readonly time?: TimeAnswer | ServingTimeAnswer;
+  /** Single changes that save memory or give a server more cache, best first; `saved` and `bytes` are of the fullest rank. */
+  readonly options?: readonly FitOption[];
   readonly findings: readonly Finding[];
 }
 
@@ -83,6 +87,14 @@ function rankClasses(analysis: Analysis): EstimateClass[] {
       fits: fits ?? null,
     }),
   );
+}
+
+function optionsOf(resolved: ResolvedPlan, memory: MemoryReport): FitOption[] {
+  return fitOptions(resolved, memory).map((option) => ({
+    ...option,
+    bytes: Math.round(option.bytes),
+    saved: Math.round(option.saved),
+  }));
 }
 
 /** The fullest rank; a model alone has no ranks, and whoever holds it holds its checkpoint. */
@@ -123,6 +135,7 @@ export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRef
     },
     ...(analysis.memory?.kvCache === undefined ? {} : { kvCache: analysis.memory.kvCache }),
     ...(time === undefined ? {} : { time }),
+    ...(analysis.memory === undefined ? {} : { options: optionsOf(resolved, analysis.memory) }),
     findings: analysis.findings,
   };
 }

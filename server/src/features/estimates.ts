@@ -1,5 +1,5 @@
 import type { CheckpointReport, MemoryReport } from '../engine/memory/report';
-import type { TrainingInput } from '../engine/memory/input';
+import type { ServingInput, TrainingInput } from '../engine/memory/input';
 import { estimateServing } from '../engine/memory/serving';
 import { estimateTraining } from '../engine/memory/training';
 import { checkpoint } from '../engine/model/checkpoint';
@@ -26,6 +26,13 @@ function reportOf(
   if (resolved.serving !== undefined) return estimateServing({ ...common, serving: resolved.serving });
   const input = trainingInputOf(resolved);
   return input === undefined ? undefined : estimateTraining(input);
+}
+
+/** What the engine computes a server from; undefined while model or layout are unknown, or for another task. */
+export function servingInputOf(resolved: ResolvedPlan): ServingInput | undefined {
+  const { model, layout, cluster, quantization, experts, serving } = resolved;
+  if (model === undefined || layout === undefined || serving === undefined) return undefined;
+  return { model, layout, quantization, experts, serving, ...(cluster === undefined ? {} : { cluster }) };
 }
 
 /** What the engine computes a training job from; undefined while model, layout or batch are unknown, or for another task. */

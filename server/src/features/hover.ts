@@ -9,6 +9,7 @@ import { answersFor, gpuIsAssumed, peakClass } from './answers';
 import { costLines } from './cost';
 import { fieldsInDocument } from './fields';
 import { count, gib } from './format';
+import { servingCostLines } from './serving-cost';
 
 const PART_NAMES: Readonly<Record<MemoryPart, string>> = {
   weights: 'weights',
@@ -75,10 +76,17 @@ function assumptionLines(assumptions: readonly Assumption[]): string[] {
 /** Values that the time of a step hangs on. */
 const TIMED = /^(?:layout|batch|pipeline|cluster|precision|recompute|optimizer)\./;
 
+/** Values that latency and throughput of a server hang on. */
+const SERVED = /^(?:layout|serving|cluster|quantization|experts)\./;
+
 /** What is known of a value: memory and its own meaning first, then what it costs in time. */
 function answersAt(analysis: Analysis, field: string | undefined): readonly string[] {
   if (field === undefined) return [];
-  return [...answersFor(analysis, field), ...(TIMED.test(field) ? costLines(analysis) : [])];
+  return [
+    ...answersFor(analysis, field),
+    ...(TIMED.test(field) ? costLines(analysis) : []),
+    ...(SERVED.test(field) ? servingCostLines(analysis) : []),
+  ];
 }
 
 /** Hover at a position: the answer in the first line, then how it is made up, then what the key means. Null where there is nothing useful to say. */

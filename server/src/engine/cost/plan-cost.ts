@@ -79,6 +79,6 @@ export function trainingCost(
 }
 
 /** True for what has no cost. */
-export function hasNoCost(cost: TrainingCost | NoCost): cost is NoCost {
+export function hasNoCost(cost: object): cost is NoCost {
   return 'reason' in cost;
 }

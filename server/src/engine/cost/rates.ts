@@ -90,6 +90,16 @@ function rackDefaults({ nvlinkDomain }: ClusterSpec): Partial<Efficiencies> {
   return (nvlinkDomain ?? 0) >= RACK_DOMAIN ? { routingSync: 0.3e-3 } : {};
 }
 
+/** BF16 operations a byte of bandwidth below which a GPU is short of arithmetic, not of power or operands: such GPUs come near their peak. */
+const LIGHT = 100;
+
+/** An H20 serves Qwen3-8B at 0.9 of its FP8 peak where an H100 reaches 0.7 (InferSim's table of SGLang measurements). */
+function lightDefaults(flops: number, bandwidth: number): Partial<Efficiencies> {
+  return flops / bandwidth < LIGHT
+    ? { gemmBf16: 0.95, gemmFp8: 0.93, attentionForward: 0.85, attentionBackward: 0.7 }
+    : {};
+}
+
 /** The machine of a cluster, or which figure is missing. Formats the GPU lacks run at the next wider one's rate. */
 export function machineOf(cluster: ClusterSpec, calibration: Calibration = {}): Machine | { readonly missing: string } {
   const { bf16Flops, memoryBandwidth } = cluster;
@@ -103,7 +113,12 @@ export function machineOf(cluster: ClusterSpec, calibration: Calibration = {}): 
     fp4: cluster.fp4Flops ?? fp8,
     memory: memoryBandwidth,
     sustained: Math.min(1, Math.max(0.1, cluster.sustainedShare ?? 1)),
-    efficiency: { ...DEFAULT_EFFICIENCIES, ...rackDefaults(cluster), ...calibration.efficiency },
+    efficiency: {
+      ...DEFAULT_EFFICIENCIES,
+      ...rackDefaults(cluster),
+      ...lightDefaults(bf16Flops, memoryBandwidth),
+      ...calibration.efficiency,
+    },
     network: { ...DEFAULT_NETWORK, ...calibration.network },
   };
 }
