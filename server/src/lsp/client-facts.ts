@@ -69,7 +69,10 @@ export function initializeResult(): InitializeResult {
       inlayHintProvider: true,
       completionProvider: { triggerCharacters: [' ', ':', '-', '"'] },
       codeLensProvider: { resolveProvider: false },
-      codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix, CodeActionKind.RefactorRewrite] },
+      codeActionProvider: {
+        codeActionKinds: [CodeActionKind.QuickFix, CodeActionKind.RefactorRewrite],
+        resolveProvider: true,
+      },
       documentLinkProvider: { resolveProvider: false },
       definitionProvider: true,
       workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
@@ -84,6 +87,6 @@ export async function registerForNews(connection: Connection, facts: ClientFacts
   // A client that reads files for us watches them as well.
   if (facts.registersFiles && !facts.readFile)
     await connection.client.register(DidChangeWatchedFilesNotification.type, {
-      watchers: [{ globPattern: '**/*.{yaml,yml,json,jsonc,toml}' }],
+      watchers: [{ globPattern: '**/*.{yaml,yml,json,jsonc,toml,csv,pt,safetensors}' }],
     });
 }

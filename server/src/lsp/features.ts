@@ -14,6 +14,7 @@ import { effectiveText } from '../features/effective';
 import { hover } from '../features/hover';
 import { inlayHints } from '../features/inlay-hints';
 import { definition, documentLinks } from '../features/links';
+import { writePlacementActions } from '../features/placement/write-action';
 import { targetsFor, translate } from '../features/translate/translate';
 import { memoryView } from '../features/views/memory';
 import { placementView } from '../features/views/placement';
@@ -41,6 +42,7 @@ import type {
 } from '../protocol/timeline';
 import { syntaxFault } from './documents';
 import { registerAdvice } from './advice';
+import { registerPlacement } from './placement';
 import { slowAnswer } from './slow-answer';
 import type { ServerState } from './state';
 
@@ -96,7 +98,11 @@ function registerLanguage(state: ServerState): void {
       'code action',
       textDocument.uri,
       [],
-      (analysis) => [...codeActions(analysis, range, context.diagnostics), ...layoutActions(analysis, range)],
+      (analysis) => [
+        ...codeActions(analysis, range, context.diagnostics),
+        ...layoutActions(analysis, range),
+        ...writePlacementActions(analysis, range, files.lookup),
+      ],
       token,
     ),
   );
@@ -182,7 +188,9 @@ function registerViews(state: ServerState): void {
   );
   registerSchedule(state);
   connection.onRequest(VIEWS.placement, (params) =>
-    picture(state, 'placement', params.uri, (analysis) => placementView(analysis, params, files.lookup)),
+    picture(state, 'placement', params.uri, (analysis) =>
+      placementView(analysis, { ...params, compare: false }, files.lookup),
+    ),
   );
   connection.onRequest(VIEWS.plan, ({ uri }) => picture(state, 'plan', uri, planView));
   connection.onRequest(VIEWS.translate, ({ uri, target }) =>
@@ -196,4 +204,5 @@ export function registerFeatures(state: ServerState): void {
   registerLanguage(state);
   registerViews(state);
   registerAdvice(state);
+  registerPlacement(state);
 }

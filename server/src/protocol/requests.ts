@@ -24,6 +24,12 @@ export const REQUEST = {
   /** Better layouts for a training file. Takes seconds; tells its progress; cancel it. */
   advice: 'shardlens/advice',
   placement: 'shardlens/placement',
+  /** The placement in view with others of the same sizes beside it. Takes a second; cancel it. */
+  placementCompare: 'shardlens/placementCompare',
+  /** A change of slots as edits of the text that holds the placement. */
+  placementEdit: 'shardlens/placementEdit',
+  /** A placement as the text of a file. */
+  placementText: 'shardlens/placementText',
   /** What the file was taken for and where model and cluster come from: the status item. */
   plan: 'shardlens/plan',
   /** Every value that will be in effect, as one text. */

@@ -111,8 +111,8 @@ export interface Reach {
 }
 
 /** Tokens and layers that the estimate of traffic looks at: enough for two digits in a few tens of milliseconds. */
-const TOKENS = 512;
-const LAYERS = 6;
+const TOKENS = 256;
+const LAYERS = 4;
 
 /** Rows spread over the depth of the model. */
 function sampled(count: number): number[] {

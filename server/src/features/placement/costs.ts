@@ -1,0 +1,74 @@
+import { lowLatencyBytes, lowLatencySeconds } from '../../engine/placement/deep-ep';
+import { reachOf, type Reach } from '../../engine/placement/judge';
+import type { Loads, Placement } from '../../engine/placement/placement';
+import type { RoutedTokens } from '../../engine/placement/router';
+import type { Routing } from '../../engine/placement/traffic';
+import { shardLayers, UNSHARDED } from '../../engine/model/shard';
+import type { ResolvedPlan } from '../../plan/plan';
+
+/** Weights of one expert in one layer, as the serving quantization stores them; undefined without a model with experts. */
+export function expertBytes({ model, quantization }: ResolvedPlan): number | undefined {
+  if (model?.experts === undefined || model.experts <= 0) return undefined;
+  const bytes = shardLayers(model, UNSHARDED, quantization).oneLayer('moe').experts?.bytes;
+  return bytes === undefined || bytes <= 0 ? undefined : bytes / model.experts;
+}
+
+/** MoE layers of the model. */
+export function moeLayerCount({ model }: ResolvedPlan): number {
+  return model?.moeLayers?.filter(Boolean).length ?? model?.layers ?? 0;
+}
+
+/** Bytes on every GPU for one more slot in each MoE layer. */
+export function slotBytes(resolved: ResolvedPlan): number | undefined {
+  const one = expertBytes(resolved);
+  return one === undefined ? undefined : one * moeLayerCount(resolved);
+}
+
+/** How the model's router picks experts; undefined where the model does not say. */
+export function routingOf({ model }: ResolvedPlan): Routing | undefined {
+  if (model?.experts === undefined || model.expertsPerToken === undefined || model.expertsPerToken <= 0)
+    return undefined;
+  const { experts, expertsPerToken: topK, expertGroups: groups = 1, groupsPerToken } = model;
+  return { experts, topK, groups, ...(groupsPerToken === undefined ? {} : { topGroups: groupsPerToken }) };
+}
+
+/** Traffic of one MoE layer. */
+export interface Traffic extends Reach {
+  /** Bytes that one token sends over the network between nodes, and gets back. */
+  readonly dispatchBytes: number;
+  readonly combineBytes: number;
+  /** Seconds of DeepEP's low-latency kernels for 128 tokens a rank on the published hardware, the fullest rank deciding. */
+  readonly dispatchSeconds?: number;
+  readonly combineSeconds?: number;
+}
+
+/** Tokens of a rank in the published measurement, taken as the unit of the times. */
+const TOKENS = 128;
+
+/** Where tokens go under a placement, and what that takes; `skew` is the fullest GPU over the mean. Undefined where the router is not known. */
+export function trafficOf(
+  resolved: ResolvedPlan,
+  placement: Placement,
+  loads: Loads,
+  skew: number,
+  tokens?: readonly RoutedTokens[],
+): Traffic | undefined {
+  const routing = routingOf(resolved);
+  const reach = routing === undefined ? undefined : reachOf(placement, loads, routing, tokens);
+  const hidden = resolved.model?.hiddenSize;
+  if (reach === undefined || routing === undefined || hidden === undefined) return undefined;
+  const bytes = lowLatencyBytes(hidden);
+  const seconds = lowLatencySeconds({
+    ranks: placement.shape.gpus,
+    tokens: TOKENS,
+    topK: routing.topK,
+    hidden,
+    skew: Math.max(1, skew),
+  });
+  return {
+    ...reach,
+    dispatchBytes: reach.remoteNodes * bytes.dispatch,
+    combineBytes: reach.remoteNodes * bytes.combine,
+    ...(seconds === undefined ? {} : { dispatchSeconds: seconds.dispatch, combineSeconds: seconds.combine }),
+  };
+}

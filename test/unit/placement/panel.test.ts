@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest';
+import type { TextDocumentEdit } from 'vscode-languageserver-types';
+import type { Analysis } from '../../../server/src/features/analysis';
+import { readPlacementFile } from '../../../server/src/features/placement/loads';
+import { placementEdits } from '../../../server/src/features/placement/text-edit';
+import { resolveWriteAction, writePlacementActions } from '../../../server/src/features/placement/write-action';
+import { placementView } from '../../../server/src/features/views/placement';
+import { decodeColumn } from '../../../server/src/protocol/columns';
+import type { PlacementView } from '../../../server/src/protocol/placement';
+import { analyzeText, applied, sampleText } from '../features/support';
+
+const LOADS = 'sglang-deepseek-v3.expert-loads.json';
+const SAMPLES = { [LOADS]: sampleText(LOADS) };
+
+function lookup(files: Readonly<Record<string, string>>) {
+  return (uri: string): string | null => files[uri.replace('file:///ws/', '')] ?? null;
+}
+
+function drawn(analysis: Analysis, files: Readonly<Record<string, string>>, params = {}): PlacementView {
+  const view = placementView(analysis, { uri: analysis.uri, ...params }, lookup(files));
+  if ('empty' in view) throw new Error(view.reason);
+  return view;
+}
+
+function at(analysis: Analysis, word: string) {
+  const position = analysis.lines.positionAt(analysis.text.indexOf(`\n${word}`) + 2);
+  return { start: position, end: position };
+}
+
+describe('writing an optimised placement', () => {
+  const analysis = analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: SAMPLES });
+  const files = lookup(SAMPLES);
+
+  it('is offered on the keys about experts, and nowhere else', () => {
+    for (const key of ['ep-size', 'ep-num-redundant-experts', 'init-expert-location'])
+      expect(writePlacementActions(analysis, at(analysis, key), files).map(({ title }) => title)).toEqual([
+        `Write an optimised expert placement for ${LOADS} beside this file`,
+      ]);
+    expect(writePlacementActions(analysis, at(analysis, 'page-size'), files)).toEqual([]);
+    expect(writePlacementActions(analysis, at(analysis, 'ep-size'), () => null)).toEqual([]);
+  });
+
+  it('writes the file and points the config at it', () => {
+    const [action] = writePlacementActions(analysis, at(analysis, 'ep-size'), files);
+    expect(action?.edit).toBeUndefined();
+    const done = resolveWriteAction(analysis, action ?? { title: '' }, files);
+    expect(done.title).toMatch(/balance 0\.9\d\d, 0\.\d{3} before/);
+    const [create, write, point] = done.edit?.documentChanges ?? [];
+    expect(create).toMatchObject({ kind: 'create', uri: 'file:///ws/serve.experts.json' });
+    const text = (write as TextDocumentEdit).edits[0] as { newText: string };
+    const file = readPlacementFile(text.newText);
+    expect(file.kind === 'map' ? [file.physicalToLogical.length, file.physicalToLogical[0]?.length] : file).toEqual([
+      61, 288,
+    ]);
+    const changed = applied(analysis, (point as TextDocumentEdit).edits[0] as { range: never; newText: string });
+    expect(changed).toContain('init-expert-location: ./serve.experts.json');
+    const after = analyzeText(changed, {
+      name: 'serve.yaml',
+      files: { ...SAMPLES, 'serve.experts.json': text.newText },
+    });
+    expect(after.findings.filter(({ rule }) => rule.startsWith('placement-'))).toEqual([]);
+  });
+});
+
+describe('the picture of a placement', () => {
+  it('of a config carries traffic, weights and every framework’s balance', () => {
+    const analysis = analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: SAMPLES });
+    const view = drawn(analysis, SAMPLES);
+    expect(view.loadsName).toBe(LOADS);
+    expect(view.dispatch).toBe('static');
+    // 3 matrices of 7168 x 2048 in FP8 with a float scale a 128 x 128 block.
+    expect(view.expertBytes).toBe(3 * 7168 * 2048 + 3 * 56 * 16 * 4);
+    expect(view.evenness?.mean).toBeCloseTo(view.meanOverMax.reduce((a, b) => a + b, 0) / 58, 9);
+    expect(view.lp ?? 0).toBeGreaterThanOrEqual((view.evenness?.mean ?? 1) - 1e-6);
+    expect(view.traffic?.remoteNodes).toBeGreaterThan(1.5);
+    expect(view.traffic?.gpus).toBeLessThanOrEqual(8);
+    expect(view.compare).toBeUndefined();
+  });
+
+  it('compares with EPLB and the optimised ones', () => {
+    const analysis = analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: SAMPLES });
+    const rows = drawn(analysis, SAMPLES, { compare: true }).compare ?? [];
+    expect(rows.map(({ policy }) => policy)).toEqual([
+      'eplb',
+      'trivial',
+      'eplb-global',
+      'optimized-anchored',
+      'optimized-global',
+    ]);
+    const row = (policy: string) => rows.find((one) => one.policy === policy);
+    expect(row('optimized-anchored')?.evenness?.mean ?? 0).toBeGreaterThan(row('eplb')?.evenness?.mean ?? 1);
+    expect(row('eplb-global')?.traffic?.remoteNodes ?? 0).toBeGreaterThan(
+      row('optimized-anchored')?.traffic?.remoteNodes ?? 9,
+    );
+    expect(row('eplb')?.movedSlots).toBeUndefined();
+    const moved = row('optimized-anchored');
+    expect(moved?.movedBytes).toBe((moved?.movedSlots ?? 0) * (3 * 7168 * 2048 + 3 * 56 * 16 * 4));
+    expect(moved?.movedSeconds ?? 0).toBeGreaterThan(0);
+  });
+
+  it('takes other sizes for a what-if', () => {
+    const analysis = analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: SAMPLES });
+    const view = drawn(analysis, SAMPLES, { redundant: 64, gpus: 64, nodes: 8 });
+    expect([view.slots, view.gpus, view.nodes]).toEqual([320, 64, 8]);
+    const refused = placementView(analysis, { uri: analysis.uri, redundant: 33 }, lookup(SAMPLES));
+    expect('empty' in refused ? refused.reason : '').toContain('289 slots cannot be split over 32 GPUs');
+  });
+
+  it('of a placement file is drawn from the file alone, with its GPUs as an assumption', () => {
+    const text = '{"physical_to_logical_map": [[0,1,2,3,0,1,2,3],[3,2,1,0,3,2,1,0]]}';
+    const view = drawn(analyzeText(text, { name: 'map.json' }), {});
+    expect(view).toMatchObject({
+      policy: 'file',
+      experts: 4,
+      slots: 8,
+      gpus: 4,
+      uniformLoads: true,
+      mapUri: 'file:///ws/map.json',
+    });
+    expect(view.notes?.[0]).toContain('4 GPUs are assumed');
+    expect([...decodeColumn(view.columns.physicalToLogical)].slice(0, 4)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('of a recording is drawn for the policy asked for', () => {
+    const view = drawn(
+      analyzeText('{"logical_count": [[4,1,1,1],[1,1,1,1]]}', { name: 'loads.json', settings: { gpus: 2 } }),
+      {},
+      { redundant: 2 },
+    );
+    expect(view).toMatchObject({ policy: 'eplb', slots: 6, gpus: 2, uniformLoads: false });
+  });
+
+  it('says why a named file is of no use', () => {
+    const analysis = analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: {} });
+    expect(drawn(analysis, {}).notes?.join(' ')).toContain(`${LOADS} is not there`);
+  });
+});
+
+describe('changes of slots', () => {
+  it('are edits of single numbers in the text', () => {
+    const text = '{"physical_to_logical_map": [\n[0,1,2,3],\n[3,2,1,0]]}';
+    const analysis = analyzeText(text, { name: 'map.json' });
+    const changes = [
+      { row: 1, slot: 0, expert: 0 },
+      { row: 1, slot: 3, expert: 3 },
+    ];
+    const { uri, edits } = placementEdits(analysis, { uri: analysis.uri, changes }, () => null);
+    expect(uri).toBe(analysis.uri);
+    const after = [...edits].reverse().reduce((now, { range, newText }) => {
+      const start = analysis.lines.offsetAt(range.start);
+      return now.slice(0, start) + newText + now.slice(analysis.lines.offsetAt(range.end));
+    }, text);
+    expect(after).toBe('{"physical_to_logical_map": [\n[0,1,2,3],\n[0,2,1,3]]}');
+    expect(
+      placementEdits(analysis, { uri: analysis.uri, changes: [{ row: 5, slot: 0, expert: 0 }] }, () => null).edits,
+    ).toEqual([]);
+  });
+
+  it('find their slot in maps by layer and by device', () => {
+    const yaml = analyzeText('num_slots: 2\ninitial_global_assignments:\n  4: [0, 1]\n  3: [1, 0]\n', {
+      name: 'e.yaml',
+    });
+    const first = placementEdits(yaml, { uri: yaml.uri, changes: [{ row: 0, slot: 0, expert: 0 }] }, () => null);
+    expect(first.edits[0]?.range.start).toEqual({ line: 3, character: 6 });
+    const ascend = analyzeText(
+      '{"moe_layer_count": 1, "layer_list": [{"device_count": 2, "device_list": [\n{"device_expert": [0]},\n{"device_expert": [1]}]}]}',
+      { name: 'a.json' },
+    );
+    const second = placementEdits(ascend, { uri: ascend.uri, changes: [{ row: 0, slot: 1, expert: 0 }] }, () => null);
+    expect(second.edits[0]?.range.start.line).toBe(2);
+  });
+});
