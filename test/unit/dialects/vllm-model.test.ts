@@ -177,6 +177,19 @@ describe('with the model and the GPU', () => {
     expect(servingRules(text('tensor-parallel-size: ${TP}\n'), { 'm/config.json': modelJson() })).toEqual([]);
   });
 
+  it('counts the positions that the model itself scales, and knows nothing of a namesake', () => {
+    const scaled = modelJson({
+      max_position_embeddings: 32768,
+      rope_scaling: { type: 'yarn', factor: 4, original_max_position_embeddings: 32768 },
+    });
+    const long = (length: number): string => text(`max-model-len: ${length}\ntensor-parallel-size: 8\n`);
+    expect(servingRules(long(131072), { 'm/config.json': scaled })).not.toContain('error context-beyond-model');
+    expect(servingRules(long(131073), { 'm/config.json': scaled })).toContain('error context-beyond-model');
+    const named = (model: string): string => `model: ${model}\nmax-model-len: 262144\nmax-num-seqs: 8\n`;
+    expect(servingRules(named('Qwen/Qwen3-235B-A22B-Instruct-2507'))).not.toContain('error context-beyond-model');
+    expect(servingRules(named('Qwen/Qwen3-235B-A22B'))).toContain('error context-beyond-model');
+  });
+
   it('takes the environment of an evaluation into account', () => {
     const body = (value: string): string =>
       `model_name: ./m\nserver_args: "--max-num-seqs 8 --kv-transfer-config '{\\"kv_connector\\": \\"NixlConnector\\", \\"kv_role\\": \\"kv_both\\"}'"\nenv: { PYTORCH_CUDA_ALLOC_CONF: "${value}" }\n`;

@@ -3,14 +3,14 @@ import type { ModelSpec } from '../../engine/model/spec';
 import type { Finding } from '../../plan/finding';
 import type { Plan, Planned } from '../../plan/plan';
 import type { Entry, MapNode } from '../../syntax/tree';
-import { childOf, mapOf, placeOf, rootMap, textOf } from '../common/nodes';
+import { placeOf, textOf } from '../common/nodes';
 import { derived, written } from '../common/sourced';
 import { vllmJsonFindings } from './json-keys';
+import { readCheckpoint } from './checkpoint';
 import { checkVllm } from './rules';
 import { checkVllmModel } from './rules-model';
 import { vllmSource } from './source';
 import { hiddenFields, readVllmCluster, readVllmLayout, vllmDegrees } from './layout';
-import { findModel } from '../presets';
 import { completeVllm, readVllmExperts, readVllmQuantization, readVllmServing } from './serving';
 import { vllmSpelling } from './spelling';
 import { vllmValues, type VllmArguments, type VllmForm } from './values';
@@ -86,17 +86,6 @@ function planOf(args: VllmArguments, model: Planned<ModelSpec>): Plan {
   };
 }
 
-/** `quant_method` of the checkpoint: from the config.json of a local model, or what is known of a published one. */
-function checkpointMethod(entry: Entry | undefined, read: ReadCompanion): string | undefined {
-  const path = textOf(entry?.value);
-  if (path === undefined || path.length === 0) return undefined;
-  const tree = read(`${path.replace(/\/+$/, '')}/config.json`)?.tree;
-  const config = tree === undefined ? undefined : rootMap(tree);
-  if (config !== undefined) return textOf(childOf(mapOf(config, 'quantization_config'), 'quant_method'));
-  const source = findModel(path)?.quantization.source?.value;
-  return source === undefined || source === 'none' ? undefined : source;
-}
-
 /** `vllm serve MODEL --model OTHER`: the positional one wins. */
 function twiceNamed(args: VllmArguments, { form, model }: VllmCommand): Finding[] {
   const entry = args.entry('model');
@@ -128,8 +117,8 @@ export function readVllmArguments(root: MapNode, read: ReadCompanion, command: V
     ...twiceNamed(args, command),
     ...checkVllm(args),
   ];
-  const checkpoint = checkpointMethod(command.model ?? args.entry('model'), read);
-  const around = { checkpoint, environment: command.environment ?? {} };
+  const checkpoint = readCheckpoint(textOf((command.model ?? args.entry('model'))?.value), read);
+  const around = { ...checkpoint, environment: command.environment ?? {} };
   return {
     plan: planOf(args, model),
     complete: completeVllm(args),

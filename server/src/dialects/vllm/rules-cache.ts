@@ -120,6 +120,8 @@ export const cacheRules: readonly ModelRule[] = [
           : `${chosen[0]} has no kernel for \`kv-cache-dtype: ${format}\`; it takes ${formatsOf([chosen])}.`;
       // A backend that is not in the table is another vendor's, or newer than the table.
       if (isBackendStated(args)) return undefined;
+      // Families with caches of their own may be described by fields that look like ordinary attention.
+      if (kindOf(known) === 'dense' && /deepseek|kimi|dsa|longcat/i.test(known.model.family ?? '')) return undefined;
       const open = candidates(known);
       return open.length === 0 || open.some(([, backend]) => takes(backend, format))
         ? undefined

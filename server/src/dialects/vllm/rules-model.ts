@@ -29,6 +29,8 @@ export interface KnownModel {
   readonly resolved: ResolvedPlan;
   /** What `quant_method` of the checkpoint says, where the checkpoint is known. */
   readonly checkpoint: string | undefined;
+  /** Positions of the model with what its own config scales, where that is certain. */
+  readonly positions: number | undefined;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -40,7 +42,9 @@ const LAYOUT: readonly ModelRule[] = [
     keys: ['enable-expert-parallel', 'model'],
     source: ['config/model.py', 'ModelConfig._verify_with_expert_parallelism'],
     says: (args, { model }) =>
-      switchOf(args, 'enable-expert-parallel') === true && (model.experts ?? 0) === 0
+      switchOf(args, 'enable-expert-parallel') === true &&
+      (model.experts ?? 0) === 0 &&
+      !/moe|mixtral|expert/i.test(`${model.architecture ?? ''} ${model.family ?? ''}`)
         ? `enable-expert-parallel needs a model with experts; ${model.name} has none.`
         : undefined,
   },
@@ -132,13 +136,13 @@ const LENGTH: readonly ModelRule[] = [
     covers: ['VL-SCH01'],
     keys: ['max-num-batched-tokens', 'enable-chunked-prefill', 'max-model-len'],
     source: ['config/scheduler.py', 'SchedulerConfig.verify_max_model_len'],
-    says: (args, { model }) => {
+    says: (args, { model, positions }) => {
       const tokens = args.size('max-num-batched-tokens');
       const whole =
         args.entry('enable-chunked-prefill') !== undefined && switchOf(args, 'enable-chunked-prefill') === false;
       if (!whole || tokens === undefined || args.entry('max-model-len') !== undefined) return undefined;
-      return model.maxPositions !== undefined && tokens < model.maxPositions
-        ? `max-num-batched-tokens ${tokens} is less than the ${model.maxPositions} positions of ${model.name}, and without chunked prefill a prompt has to fit one step; set max-model-len, or let prefill be chunked.`
+      return positions !== undefined && tokens < positions
+        ? `max-num-batched-tokens ${tokens} is less than the ${positions} positions of ${model.name}, and without chunked prefill a prompt has to fit one step; set max-model-len, or let prefill be chunked.`
         : undefined;
     },
   },
@@ -148,13 +152,13 @@ const LENGTH: readonly ModelRule[] = [
     covers: ['VL-SCH04'],
     keys: ['max-model-len', 'model'],
     source: ['config/model.py', '_get_and_verify_max_len'],
-    says: (args, { model, environment }) => {
+    says: (args, { model, positions, environment }) => {
       const length = args.size('max-model-len');
       const overridden = ['hf-overrides', 'rope-scaling', 'rope-theta'].some((name) => args.entry(name) !== undefined);
       const allowed = environment['VLLM_ALLOW_LONG_MAX_MODEL_LEN'] === '1';
-      if (length === undefined || model.maxPositions === undefined || overridden || allowed) return undefined;
-      return length > model.maxPositions
-        ? `max-model-len ${length} is beyond the ${model.maxPositions} positions of ${model.name}; vLLM refuses it unless hf-overrides scales the positions.`
+      if (length === undefined || positions === undefined || overridden || allowed) return undefined;
+      return length > positions
+        ? `max-model-len ${length} is beyond the ${positions} positions of ${model.name}; vLLM refuses it unless hf-overrides scales the positions.`
         : undefined;
     },
   },
@@ -191,7 +195,7 @@ function placeFor(args: VllmArguments, keys: readonly string[], fallback: Place 
 export function checkVllmModel(
   args: VllmArguments,
   resolved: ResolvedPlan,
-  around: Pick<KnownModel, 'checkpoint' | 'environment'>,
+  around: Pick<KnownModel, 'checkpoint' | 'positions' | 'environment'>,
 ): Finding[] {
   const { model, layout, plan } = resolved;
   if (model === undefined || layout === undefined) return [];

@@ -112,7 +112,7 @@ function gateTiles({ model, layout }: Sharding): Tile[] {
 }
 
 /** False where the checkpoint keeps the modules that hold one of `words` in 16 bits. */
-function isQuantized({ excluded, included }: QuantizationSpec, words: RegExp): boolean {
+export function isQuantized({ excluded, included }: QuantizationSpec, words: RegExp): boolean {
   if (excluded?.some((pattern) => words.test(pattern)) === true) return false;
   return included === undefined || included.some((pattern) => words.test(pattern));
 }

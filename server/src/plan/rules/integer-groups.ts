@@ -1,7 +1,7 @@
 import type { QuantizationSpec } from '../../engine/spec/numbers';
 import type { Finding } from '../finding';
 import type { Plan } from '../plan';
-import { feedForwardTiles, type Sharding, type Tile } from './fp8-blocks';
+import { feedForwardTiles, isQuantized, type Sharding, type Tile } from './fp8-blocks';
 import {
   advice,
   finding,
@@ -99,11 +99,11 @@ function faults(
   const { model, layout, quantization, serving } = resolved;
   if (KERNELS[plan.dialect] === undefined || model === undefined || layout === undefined || !isInteger(quantization))
     return [];
-  if (!stated(plan.layout.tensor) || (quantization.included !== undefined && quantization.included.length > 0))
-    return [];
+  if (!stated(plan.layout.tensor)) return [];
   const sharding: Sharding = { model, layout, ...(serving === undefined ? {} : { serving }) };
   for (const tile of slices(sharding)) {
-    if (plan.model[tile.field] === undefined) continue;
+    const modules = tile.field === 'heads' ? /attn|attention|o_proj/ : /mlp(?!\.gate\b)|down_proj|experts/;
+    if (plan.model[tile.field] === undefined || !isQuantized(quantization, modules)) continue;
     const found = judge(tile, quantization.groupSize ?? -1);
     if (found !== undefined) return [faultFinding(plan, tile, found.fault, legal(sharding, found.unit))];
   }
