@@ -18,6 +18,17 @@ export function backendOf(source: Source): 'megatron' | 'dtensor' | undefined {
   return dtensor === true && (megatron === false || source.complete !== false) ? 'dtensor' : undefined;
 }
 
+/** What runs beside the policy on GPUs of its own. */
+const BESIDE = [
+  'env.nemo_gym',
+  'on_policy_distillation',
+  'non_colocated_teachers',
+  'teachers',
+  '_teachers',
+  'teacher',
+  'reward_model',
+];
+
 function size(source: Source, name: string): Sourced<number> | undefined {
   const value = source.integer(name);
   return value === undefined || value < 1 ? undefined : taken(source, name, value);
@@ -29,20 +40,23 @@ function clusterOf(source: Source): Pick<Sections, 'cluster' | 'layout'> {
   const nodes = size(source, 'cluster.num_nodes');
   const cluster = present<Plan['cluster']>({ nodes, gpusPerNode: perNode });
   const apart = 'policy.generation.colocated';
+  // A base that is not at hand may take GPUs away for generation.
+  if (source.complete === false && source.flag(`${apart}.enabled`) === undefined)
+    return { cluster: present<Plan['cluster']>({ gpusPerNode: perNode }), layout: {} };
   if (source.flag(`${apart}.enabled`) !== false || perNode === undefined || nodes === undefined)
     return { cluster, layout: {} };
   const own = source.integer(`${apart}.resources.num_nodes`);
   const gpus = source.integer(`${apart}.resources.gpus_per_node`) ?? perNode.value;
   const kept = own === undefined ? gpus * (nodes.value === 1 ? 1 : nodes.value) : own * perNode.value;
   const left = perNode.value * nodes.value - kept;
+  // Environments and teachers are dealt GPUs by launch scripts: what is left for training is not known then.
+  const shared = BESIDE.some((key) => source.entry(key) !== undefined);
+  const world = left < 1 || shared ? undefined : left;
   return {
     cluster: present<Plan['cluster']>({ gpusPerNode: perNode }),
-    layout:
-      left < 1
-        ? {}
-        : present<Plan['layout']>({
-            worldSize: follows(source, 'cluster.num_nodes', left, 'the GPUs that generation does not keep'),
-          }),
+    layout: present<Plan['layout']>({
+      worldSize: follows(source, 'cluster.num_nodes', world, 'the GPUs that generation does not keep'),
+    }),
   };
 }
 
