@@ -90,11 +90,11 @@ function rankClasses(analysis: Analysis): EstimateClass[] {
 }
 
 function optionsOf(resolved: ResolvedPlan, memory: MemoryReport): FitOption[] {
-  return fitOptions(resolved, memory).map((option) => ({
-    ...option,
-    bytes: Math.round(option.bytes),
-    saved: Math.round(option.saved),
-  }));
+  const now = Math.round(memory.peak.bytes);
+  return fitOptions(resolved, memory).map((option) => {
+    const after = Math.round(option.bytes);
+    return { ...option, bytes: after, saved: now - after };
+  });
 }
 
 /** The fullest rank; a model alone has no ranks, and whoever holds it holds its checkpoint. */

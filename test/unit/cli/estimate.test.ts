@@ -75,4 +75,15 @@ describe('shardlens estimate', () => {
     expect(out).not.toMatch(/NaN|undefined|Infinity/);
     expect((await shardlens(['estimate', 'broken/heads.shardlens.yaml'])).code).toBe(1);
   });
+
+  it('computes what would make a plan fit', async () => {
+    const { options = [], memory } = await json<Estimate>(['estimate', PLAN]);
+    expect(options.length).toBeGreaterThan(3);
+    for (const { bytes, saved, cost } of options) {
+      expect(bytes + saved).toBe(memory.peak.bytes);
+      expect(cost.length).toBeGreaterThan(5);
+    }
+    const { out } = await shardlens(['estimate', PLAN, '--gpu', 'A100-40GB']);
+    expect(out).not.toContain('undefined');
+  });
 });
