@@ -186,8 +186,8 @@ describe('with the model and the GPU', () => {
     expect(servingRules(long(131072), { 'm/config.json': scaled })).not.toContain('error context-beyond-model');
     expect(servingRules(long(131073), { 'm/config.json': scaled })).toContain('error context-beyond-model');
     const named = (model: string): string => `model: ${model}\nmax-model-len: 262144\nmax-num-seqs: 8\n`;
-    expect(servingRules(named('Qwen/Qwen3-235B-A22B-Instruct-2507'))).not.toContain('error context-beyond-model');
-    expect(servingRules(named('Qwen/Qwen3-235B-A22B'))).toContain('error context-beyond-model');
+    expect(servingRules(named('Qwen/Qwen3-32B-Instruct-2507'))).not.toContain('error context-beyond-model');
+    expect(servingRules(named('Qwen/Qwen3-32B'))).toContain('error context-beyond-model');
   });
 
   it('takes the environment of an evaluation into account', () => {
