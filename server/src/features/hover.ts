@@ -4,12 +4,13 @@ import type { MemoryPart, RankClass } from '../engine/memory/report';
 import type { Assumption } from '../plan/plan';
 import { nodeAt } from '../syntax/query';
 import type { Span } from '../syntax/tree';
-import type { Analysis } from './analysis';
+import type { Analysis, FileLookup } from './analysis';
 import { answersFor, gpuIsAssumed, peakClass } from './answers';
 import { costLines } from './cost';
 import { fieldsInDocument } from './fields';
 import { count, gib } from './format';
 import { servingCostLines } from './serving-cost';
+import { placementLines } from './placement/hover';
 
 const PART_NAMES: Readonly<Record<MemoryPart, string>> = {
   weights: 'weights',
@@ -89,8 +90,11 @@ function answersAt(analysis: Analysis, field: string | undefined): readonly stri
   ];
 }
 
+/** Keys about the placement of experts that fill no field of the plan. */
+const EXPERT_KEY = /eplb|load.?balancer|num.?slots|expert.?placement|ep.?dispatch/i;
+
 /** Hover at a position: the answer in the first line, then how it is made up, then what the key means. Null where there is nothing useful to say. */
-export function hover(analysis: Analysis, position: Position): Hover | null {
+export function hover(analysis: Analysis, position: Position, files: FileLookup = () => undefined): Hover | null {
   if (analysis.dialect === undefined || analysis.resolved === undefined) return null;
   const offset = analysis.lines.offsetAt(position);
   const target = fieldAt(analysis, offset);
@@ -108,6 +112,8 @@ export function hover(analysis: Analysis, position: Position): Hover | null {
   const peak = peakClass(analysis);
   if (peak !== undefined && target !== undefined && analysis.resolved.plan.task !== 'model')
     lines.push(...partsTable(peak));
+  const about = target?.field ?? (EXPERT_KEY.test(info?.key ?? '') ? 'experts.algorithm' : undefined);
+  if (about !== undefined) for (const line of placementLines(analysis, about, files)) lines.push('', line);
   if (info !== undefined) lines.push(...keyLines(info));
   if (target !== undefined) lines.push(...assumptionLines(analysis.resolved.assumptions));
   const text = lines.join('\n').trim();

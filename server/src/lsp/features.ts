@@ -84,7 +84,7 @@ function registerLanguage(state: ServerState): void {
   const { connection, files } = state;
   const exists = (uri: string): boolean => typeof files.lookup(uri) === 'string';
   connection.onHover(({ textDocument, position }, token) =>
-    answer(state, 'hover', textDocument.uri, null, (analysis) => hover(analysis, position), token),
+    answer(state, 'hover', textDocument.uri, null, (analysis) => hover(analysis, position, files.lookup), token),
   );
   connection.onCompletion(({ textDocument, position }, token) =>
     answer(state, 'completion', textDocument.uri, [], (analysis) => completion(analysis, position), token),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TextDocumentEdit } from 'vscode-languageserver-types';
 import type { Analysis } from '../../../server/src/features/analysis';
+import { hover } from '../../../server/src/features/hover';
 import { readPlacementFile } from '../../../server/src/features/placement/loads';
 import { placementEdits } from '../../../server/src/features/placement/text-edit';
 import { resolveWriteAction, writePlacementActions } from '../../../server/src/features/placement/write-action';
@@ -133,6 +134,29 @@ describe('the picture of a placement', () => {
   it('says why a named file is of no use', () => {
     const analysis = analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: {} });
     expect(drawn(analysis, {}).notes?.join(' ')).toContain(`${LOADS} is not there`);
+  });
+});
+
+describe('hover on keys about experts', () => {
+  const analysis = analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: SAMPLES });
+  const text = (key: string, files: Readonly<Record<string, string>> = SAMPLES): string =>
+    (hover(analysis, at(analysis, key).start, lookup(files))?.contents as { value: string } | undefined)?.value ?? '';
+
+  it('tells balance, where tokens go, and what a slot costs', () => {
+    for (const key of ['ep-num-redundant-experts', 'ep-size'])
+      expect(text(key)).toMatch(/Balance on \S+: 0\.\d{3} mean\/max \(eplb\), 0\.9\d\d optimised/);
+    expect(text('ep-size')).toMatch(/A token reaches \d\.\d of 32 GPUs and \d\.\d of 4 nodes/);
+    // 58 x (3 x 7168 x 2048 + scales) bytes.
+    expect(text('ep-num-redundant-experts')).toContain('One more expert slot a rank: 2.4 GiB in 58 MoE layers');
+    expect(text('enable-eplb')).toContain('Balance on');
+  });
+
+  it('says how to name a recording where there is none', () => {
+    expect(text('ep-size', {})).toContain('shardlens: loads=');
+  });
+
+  it('says nothing of it elsewhere', () => {
+    expect(text('page-size')).not.toContain('Balance');
   });
 });
 
