@@ -19,6 +19,18 @@ describe('detection', () => {
     expect(dialectOf('model_path: m\ntp_size: 8\nmem_fraction_static: 0.9\n', 'x.yaml')).toBe('sglang');
     expect(dialectOf('tp-size: 4\nnum-gpus: 4\ndit-cpu-offload: false\n', 'x.yaml')).toBe('sglang');
   });
+  it.each(['model-path: a/b\ntp-size: 8\n', 'model-path: a/b\ntp: 8\nport: 30000\n', 'model-path: m\ntp-size: []\n'])(
+    'takes a short file by its model and its degree: %s',
+    (text) => {
+      expect(dialectOf(text, 'config.yaml')).toBe('sglang');
+    },
+  );
+  it.each(['tp-size: 8\n', 'model-path: x\ncontext-length: 4096\n', 'model-path: x\ntp-size: 8\nteam: y\n'])(
+    'leaves a file alone that could be anything: %s',
+    (text) => {
+      expect(dialectOf(text, 'config.yaml')).toBeUndefined();
+    },
+  );
   it('leaves vLLM files, wrappers and other flat files alone', () => {
     expect(
       dialectOf('model: m\ntensor-parallel-size: 8\ngpu-memory-utilization: 0.9\nmax-model-len: 4096\n', 'x.yaml'),

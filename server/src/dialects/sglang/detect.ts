@@ -124,6 +124,11 @@ export function detectSglang(tree: ConfigTree, _fileName: string): Detection | u
   const diffusion =
     DIFFUSION.filter((key) => keys.has(key)).length < 2 ? undefined : keysSeen(keys, DIFFUSION, 0.25, 0.75);
   const known = root.entries.filter(({ key }) => flagOf(key) !== undefined).length;
+  // No other tool spells a degree `tp-size`, and none but SGLang has `model-path` beside `tp`.
+  const sized =
+    ['tp-size', 'dp-size', 'ep-size', 'pp-size'].some((key) => spelled.has(key)) ||
+    (short && spelled.has('model-path'));
+  const named = spelled.has('model-path') || spelled.has('model');
   return weigh('sglang', [
     own,
     diffusion,
@@ -134,6 +139,11 @@ export function detectSglang(tree: ConfigTree, _fileName: string): Detection | u
       ? keysSeen(keys, SHARED, 0.08, 0.4)
       : keysSeen(keys, SHARED, 0.08, 0.3),
     when(own !== undefined && known === root.entries.length, 0.1, 'every key is an argument of the SGLang server'),
+    when(
+      own === undefined && sized && named && known === root.entries.length,
+      0.5,
+      'a model with parallel sizes, and every key is an argument of the SGLang server',
+    ),
     when(known < root.entries.length / 2 && diffusion === undefined, -0.4, 'most keys are no arguments'),
   ]);
 }

@@ -43,6 +43,13 @@ function prefills(facts: SglangFacts): boolean {
   return facts.word('disaggregation-mode', 'null') !== 'decode';
 }
 
+/** The prefill step of a rank where the file leaves it to SGLang: at least this many tokens, whatever the GPU. */
+function leastChunk({ has, args, degrees: { attentionData }, data }: SglangFacts): number | undefined {
+  if (args.unknown('chunked-prefill-size') || data === undefined || data < 1) return undefined;
+  const whole = has('chunked-prefill-size') ? args.integer('max-prefill-tokens') : 2048;
+  return whole === undefined ? undefined : Math.floor(whole / (attentionData ? data : 1));
+}
+
 const KERNEL: readonly SglangRule[] = [
   {
     rule: 'moe-backend-conflict',
@@ -295,14 +302,15 @@ const TOKENS: readonly SglangRule[] = [
     keys: ['chunked-prefill-size', 'deepep-mode', A2A, 'dp-size', 'disaggregation-mode'],
     source: ['environ.py', 'Envs.SGLANG_DEEPEP_NUM_MAX_DISPATCH_TOKENS_PER_RANK'],
     says: (facts) => {
-      const { word, chunk } = facts;
+      const { word } = facts;
+      const chunk = facts.chunk ?? leastChunk(facts);
       const low =
         word('deepep-mode', 'auto') === 'low_latency' ||
         (word(RUNNER, '') === 'flashinfer_cutedsl' && word('deepep-mode', 'auto') === 'auto');
       if (word(A2A, '') !== 'deepep' || !low || chunk === undefined || !prefills(facts)) return undefined;
       const { name, tokens } = limitOf(facts, 'deepep');
       return chunk > tokens
-        ? `The first prompt above ${tokens} tokens stops the server: low-latency DeepEP hands out at most ${name} tokens a rank, and a prefill step has ${chunk}; use deepep-mode auto, or raise the variable.`
+        ? `The first prompt above ${tokens} tokens stops the server: low-latency DeepEP hands out at most ${name} tokens a rank, and a prefill step has ${facts.chunk === undefined ? 'at least ' : ''}${chunk}; use deepep-mode auto, or raise the variable.`
         : undefined;
     },
   },
