@@ -81,6 +81,23 @@ function signed(value: number): string {
   return `${value < 0 && text !== '0.0' ? '−' : '+'}${text}`;
 }
 
+/** How transfers were timed and what steps in a row take, where somebody asked. */
+function runText({ p2p, p2pModelled, steps, unit }: ScheduleJson): [string, string][] {
+  const out: [string, string][] = [];
+  if (p2p !== undefined)
+    out.push(['Transfers', p2pModelled === false ? `${p2p} is not modelled for this kind: ideal` : p2p]);
+  if (steps !== undefined) {
+    const time = (value: number): string => (unit === 'ms' ? `${number(value)} ms` : number(value));
+    const other = steps.sync === 'barrier' ? 'post-validation' : 'a barrier';
+    const own = steps.sync === 'barrier' ? 'a barrier' : 'post-validation';
+    out.push([
+      'Steps in a row',
+      `${time(steps.steady)} each with ${own}, ${time(steps.steadyOtherwise)} with ${other}`,
+    ]);
+  }
+  return out;
+}
+
 /** What idle time waits for, what decides the makespan, and which change helps most. */
 function explained(json: ScheduleJson): [string, string][] {
   const out: [string, string][] = [];
@@ -100,6 +117,7 @@ function explained(json: ScheduleJson): [string, string][] {
       .map(([name, value]) => `${name} ${percent(value / makespan)}`);
     out.push(['Critical path', `${parts.join(', ')}; ${plural(criticalPath.hops, 'hop')} between ranks`]);
   }
+  out.push(...runText(json));
   const better = knobs?.filter(({ stepChange, fits }) => stepChange < -0.0005 && fits !== false).slice(0, 3) ?? [];
   if (knobs !== undefined)
     out.push(['Faster', better.length === 0 ? 'no single change that fits' : better.map(knobText).join('; ')]);

@@ -2,14 +2,17 @@ import { buildOrder, SCHEDULE_KINDS } from '../engine/schedule/build';
 import { closedForm, type ClosedForm } from '../engine/schedule/closed-form';
 import { completeDurations, UNIT_DURATIONS } from '../engine/schedule/durations';
 import type { ScheduleRefusal, Timeline } from '../engine/schedule/order';
+import type { P2pMode } from '../engine/schedule/p2p-mode';
 import { isRefusal } from '../engine/schedule/refusal';
 import { simulate } from '../engine/schedule/simulate';
 import type { ScheduleSpec } from '../engine/schedule/spec';
+import type { StepSync } from '../engine/schedule/step';
 import type { Durations, ScheduleKind } from '../engine/spec/training';
 import { chromeTrace } from '../features/schedule/chrome-trace';
 import { knobEffects } from '../features/schedule/knobs';
 import { planTimes, type PlanTimes } from '../features/schedule/planned';
 import { scheduleJson, type ScheduleContext, type ScheduleJson } from '../features/schedule/schedule-json';
+import { stepsJson } from '../features/schedule/steps-json';
 import { scheduleSvg } from '../features/schedule/svg';
 import { readTorchCsv, torchCsv } from '../features/schedule/torch-csv';
 import { planUnder, type ScheduleAsk } from '../features/schedule/variant';
@@ -22,7 +25,7 @@ import { scheduleText } from './schedule-text';
 import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './usage';
 
 const HELP = `shardlens schedule [FILE] [--kind K --ranks P --microbatches M --chunks V --group-size N --durations F=…,…]
-                   [--format text|json|csv|svg|trace]
+                   [--p2p MODE --steps S --sync barrier|post-validation] [--format text|json|csv|svg|trace]
 
 The pipeline schedule of a training file, or of the sizes given; options go before the file.
 
@@ -34,6 +37,9 @@ The pipeline schedule of a training file, or of the sizes given; options go befo
   --chunks        stages a rank V
   --group-size    microbatches a group N of Megatron's interleaved kinds, default P
   --durations     F=1,I=1,W=1,B=2,FB=3,comm=0 in any one unit; B defaults to I+W, FB to F+B
+  --p2p           ideal (default), batched, overlap, overlap-flush, torch or torch-deferred: how transfers are coded
+  --steps         optimizer steps that follow each other, 2 to 8; --sync says what stands between them: barrier (default,
+                  every rank waits for the gradient norm) or post-validation (each rank goes on, as in zero-bubble papers)
   --format        text (default), json, csv (torch, compute only), svg or trace (Chrome trace, for Perfetto)
 
 Exit: 0 fine, 1 a schedule that its framework would refuse or that cannot finish, 2 wrong usage or a file that cannot be read.
@@ -48,6 +54,8 @@ interface Asked {
   /** The plan under the sizes asked for, to try other schedules on it. */
   readonly plan?: ResolvedPlan;
   readonly assumed: readonly string[];
+  readonly p2p?: P2pMode;
+  readonly steps?: { readonly sync: StepSync; readonly iterations: number | undefined };
 }
 
 const DURATION_NAMES = ['F', 'B', 'I', 'W', 'FB', 'comm'] as const;
@@ -128,7 +136,22 @@ function askedOfFile(resolved: ResolvedPlan, kind: ScheduleKind | undefined, siz
   return { times, source, plan: timed, assumed: assumedSizes(resolved, kind, sizes) };
 }
 
+const MODES = ['ideal', 'batched', 'overlap', 'overlap-flush', 'torch', 'torch-deferred'] as const;
+
+/** How transfers are made and steps follow each other: both are asked for by options alone. */
+function runAsked(given: Arguments): Pick<Asked, 'p2p' | 'steps'> {
+  const sync = oneOf(given, 'sync', ['barrier', 'post-validation']);
+  const iterations = wholeNumber(given, 'steps', 2);
+  if (iterations !== undefined && iterations > 8) throw new UsageError('--steps takes 2 to 8');
+  const asked = iterations !== undefined || given.text('sync') !== undefined;
+  return { p2p: oneOf(given, 'p2p', MODES), ...(asked ? { steps: { sync, iterations } } : {}) };
+}
+
 function readAsked(given: Arguments, cwd: string): Asked {
+  return { ...sourceAsked(given, cwd), ...runAsked(given) };
+}
+
+function sourceAsked(given: Arguments, cwd: string): Asked {
   const file = singleFile(given);
   const kind = kindOf(given);
   const stated = given.text('durations');
@@ -153,13 +176,15 @@ interface Built {
 }
 
 function build(asked: Asked, cwd: string): Built | ScheduleRefusal {
-  const { source, times } = asked;
+  const { source, times, p2p = 'ideal' } = asked;
   if ('spec' in source) {
     const order = buildOrder(source.spec);
-    return isRefusal(order) ? order : { timeline: simulate(order, times.durations), formula: closedForm(source.spec) };
+    return isRefusal(order)
+      ? order
+      : { timeline: simulate(order, times.durations, { p2p }), formula: closedForm(source.spec) };
   }
   const reading = readTorchCsv(readText(cwd, source.csv, CSV_BYTES));
-  if ('order' in reading) return { timeline: simulate(reading.order, times.durations) };
+  if ('order' in reading) return { timeline: simulate(reading.order, times.durations, { p2p }) };
   const [first] = reading.problems;
   const place = first === undefined ? '' : ` (line ${first.line + 1}, column ${first.character + 1})`;
   throw new UsageError(`${source.csv} is no schedule${place}: ${first?.message ?? 'it holds no actions'}`);
@@ -175,13 +200,25 @@ function refuse(refusal: ScheduleRefusal, asJson: boolean, { out, err }: Termina
 /** Trying every knob runs some twenty schedules; larger ones are left to the panel, which tries them one by one. */
 const MOST_PASSES_FOR_KNOBS = 8000;
 
-function contextOf({ times, plan, assumed }: Asked, { order }: Timeline): ScheduleContext {
+function contextOf({ times, plan, assumed, p2p, steps }: Asked, { order }: Timeline): ScheduleContext {
   const quick = plan !== undefined && order.op.length <= MOST_PASSES_FOR_KNOBS;
-  return { times, assumed, ...(quick ? { knobs: knobEffects(plan) } : {}) };
+  const ran = steps === undefined ? undefined : stepsJson(order, times, steps.sync, steps.iterations);
+  return { times, assumed, p2p, steps: ran, ...(quick ? { knobs: knobEffects(plan) } : {}) };
 }
 
 function run(args: readonly string[], terminal: Terminal): ExitCode {
-  const names = ['kind', 'ranks', 'microbatches', 'chunks', 'group-size', 'durations', 'format'];
+  const names = [
+    'kind',
+    'ranks',
+    'microbatches',
+    'chunks',
+    'group-size',
+    'durations',
+    'p2p',
+    'steps',
+    'sync',
+    'format',
+  ];
   const given = readArguments(args, names);
   const format = oneOf(given, 'format', ['text', 'json', 'csv', 'svg', 'trace']);
   const asked = readAsked(given, terminal.cwd);

@@ -11,6 +11,8 @@ import { microbatchesPerDirection, stageRanks } from './stage-map';
 export interface SimulateOptions {
   /** Absent: `ideal`. */
   readonly p2p?: P2pMode;
+  /** Time before which a rank starts nothing; absent: 0. For ideal transfers, between the steps of a run. */
+  readonly release?: ArrayLike<number>;
 }
 
 /** What is known while the clock runs. A line is direction · stages + stage; passes are line · microbatches + microbatch. */
@@ -35,7 +37,7 @@ interface Clock {
   readonly waiting: Int32Array;
 }
 
-function newClock(order: ScheduleOrder, durations: DurationsInput): Clock {
+function newClock(order: ScheduleOrder, durations: DurationsInput, release?: ArrayLike<number>): Clock {
   const rankOf = stageRanks(order);
   const lines = rankOf.length;
   const perStage = microbatchesPerDirection(order);
@@ -67,7 +69,7 @@ function newClock(order: ScheduleOrder, durations: DurationsInput): Clock {
     start: new Float64Array(n),
     end: new Float64Array(n),
     next: order.rankStart.slice(0, order.ranks),
-    free: new Float64Array(order.ranks),
+    free: Float64Array.from({ length: order.ranks }, (_, rank) => Math.max(0, release?.[rank] ?? 0)),
     waiting: new Int32Array(order.ranks).fill(-1),
   };
 }
@@ -172,8 +174,8 @@ function stopped(c: Clock, makespan: number): Timeline['deadlock'] {
   return findDeadlock(c.order, { next: c.next, waiting: c.waiting, passes: c.passes, perStage: c.perStage });
 }
 
-function simulateIdeal(order: ScheduleOrder, durations: DurationsInput): Timeline {
-  const c = newClock(order, durations);
+function simulateIdeal(order: ScheduleOrder, durations: DurationsInput, release?: ArrayLike<number>): Timeline {
+  const c = newClock(order, durations, release);
   runClock(c);
   const makespan = c.free.reduce((a, b) => Math.max(a, b), 0);
   const finished = c.next.every((at, r) => at === order.rankStart[r + 1]);
@@ -209,5 +211,5 @@ function simulateCoded(order: ScheduleOrder, durations: DurationsInput, mode: P2
 export function simulate(order: ScheduleOrder, durations: DurationsInput, options: SimulateOptions = {}): Timeline {
   const mode = options.p2p ?? 'ideal';
   const coded = mode === 'ideal' ? undefined : simulateCoded(order, durations, mode);
-  return coded ?? simulateIdeal(order, durations);
+  return coded ?? simulateIdeal(order, durations, options.release);
 }

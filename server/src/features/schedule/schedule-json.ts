@@ -1,6 +1,9 @@
 import type { ClosedForm } from '../../engine/schedule/closed-form';
 import { bubbleShare } from '../../engine/schedule/bubble';
+import { bufferPeaks } from '../../engine/schedule/buffers';
 import type { Timeline } from '../../engine/schedule/order';
+import type { P2pMode } from '../../engine/schedule/p2p-mode';
+import type { StepSync } from '../../engine/schedule/step';
 import type { Durations } from '../../engine/spec/training';
 import { explanationJson, type ExplanationJson } from './explain-json';
 import type { KnobEffect } from './knobs';
@@ -31,8 +34,28 @@ export interface ScheduleJson {
   readonly explanation?: ExplanationJson;
   /** What one change of one knob brings, fastest first; only for plans, and schedules that are quick to try. */
   readonly knobs?: readonly KnobEffect[];
+  /** How transfers were timed, where not ideal; `p2pModelled` false: the kind has no such mode and was timed with ideal ones. */
+  readonly p2p?: string;
+  readonly p2pModelled?: boolean;
+  /** A rank each: received tensors not yet taken, and input halves whose weight half is to come, at their peak. */
+  readonly buffers?: { readonly received: readonly number[]; readonly pendingWeights: readonly number[] };
+  /** Steps that follow each other, with what ranks do between them. */
+  readonly steps?: StepsJson;
   /** Said where a size was not given and something had to be taken for it. */
   readonly assumed?: readonly string[];
+}
+
+export interface StepsJson {
+  readonly sync: StepSync;
+  /** Time of one step once steps follow each other, in the unit of the durations. */
+  readonly steady: number;
+  /** The same with the other way from step to step. */
+  readonly steadyOtherwise: number;
+  readonly ends: readonly number[];
+  readonly waits: readonly number[];
+  /** What every rank does after its last pass. */
+  readonly reduce: readonly number[];
+  readonly optimizer: readonly number[];
 }
 
 /** What the document says beyond the bare schedule. */
@@ -40,6 +63,8 @@ export interface ScheduleContext {
   readonly times: PlanTimes;
   readonly knobs?: readonly KnobEffect[];
   readonly assumed?: readonly string[];
+  readonly p2p?: P2pMode | undefined;
+  readonly steps?: StepsJson | undefined;
 }
 
 /** Sums of decimals carry errors of 1e-14; twelve digits keep every real one and print 66 as 66. */
@@ -47,8 +72,10 @@ function rounded(value: number): number {
   return Number.parseFloat(value.toPrecision(12));
 }
 
-function contextFields(timeline: Timeline, { times, knobs, assumed }: ScheduleContext): Partial<ScheduleJson> {
+function contextFields(timeline: Timeline, context: ScheduleContext): Partial<ScheduleJson> {
+  const { times, knobs, assumed, p2p, steps } = context;
   const { origin, basis, mean } = times;
+  const buffers = timeline.deadlock === undefined ? bufferPeaks(timeline, times.durations.comm) : undefined;
   const explanation = explanationJson(timeline, times.durations);
   const { F, B, I, W, FB, comm } = mean;
   return {
@@ -64,6 +91,11 @@ function contextFields(timeline: Timeline, { times, knobs, assumed }: ScheduleCo
       ...(basis === undefined ? {} : { basis }),
     },
     ...(explanation === undefined ? {} : { explanation }),
+    ...(p2p === undefined || p2p === 'ideal' ? {} : { p2p, p2pModelled: timeline.p2p === p2p }),
+    ...(buffers === undefined
+      ? {}
+      : { buffers: { received: [...buffers.received], pendingWeights: [...buffers.pendingWeights] } }),
+    ...(steps === undefined ? {} : { steps }),
     ...(knobs === undefined ? {} : { knobs }),
     ...(assumed === undefined || assumed.length === 0 ? {} : { assumed }),
   };
