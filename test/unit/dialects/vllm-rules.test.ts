@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { itJudges, type RuleCase } from './cases';
-import { readAs, told } from './reading';
+import { fixed, readAs, told } from './reading';
 
 const BASE = 'tensor-parallel-size: 8\nmax-num-seqs: 64\n';
 
@@ -231,5 +231,27 @@ describe('JSON arguments', () => {
     ]);
     expect(finds('{"method": "mtp", "num_speculative_tokens": "1"}')).toEqual([]);
     expect(finds('{"method": "mtp", "num_speculative_tokens": [1]}')).toEqual(['warning wrong-type']);
+  });
+});
+
+describe('fixes', () => {
+  const repaired = (dialect: string, text: string): string | undefined => {
+    const { findings } = readAs(dialect, text);
+    return fixed(
+      text,
+      findings.find(({ fixes }) => fixes !== undefined),
+    );
+  };
+  it('put the one right answer in place of a value, in its quotes', () => {
+    expect(repaired('vllm', 'all2all-backend: pplx\n')).toBe('all2all-backend: allgather_reducescatter\n');
+    expect(repaired('vllm', 'max-num-batched-tokens: "32"\nmax-num-seqs: 64\n')).toBe(
+      'max-num-batched-tokens: "64"\nmax-num-seqs: 64\n',
+    );
+    expect(repaired('tensorrt-llm', 'speculative_config: { decoding_type: "Eagle" }\n')).toBe(
+      'speculative_config: { decoding_type: "Eagle3" }\n',
+    );
+    expect(repaired('tensorrt-llm', "moe_config: { backend: 'cutlass' }\n")).toBe(
+      "moe_config: { backend: 'CUTLASS' }\n",
+    );
   });
 });

@@ -1,6 +1,6 @@
 import type { Edit, Finding, Fix } from '../../plan/finding';
 import type { Place } from '../../plan/plan';
-import type { Span } from '../../syntax/tree';
+import type { Entry, Span } from '../../syntax/tree';
 
 /** What one finding of a dialect is made of; a place is required, because spelling always stands somewhere. */
 export type Remark = Omit<Finding, 'rule' | 'at'> & { readonly rule: DialectRule; readonly at: Place };
@@ -46,6 +46,13 @@ export function remark(parts: Remark): Finding {
 export function replaceFix(title: string, span: Span, newText: string, preferred = true): Fix {
   const edits: Edit[] = [{ at: { span }, newText }];
   return { title, edits, ...(preferred ? { preferred } : {}) };
+}
+
+/** Puts another word in place of a value, in the quotes that it has. Nothing for values that are no scalars. */
+export function wordFix(entry: Entry | undefined, word: string): readonly Fix[] {
+  if (entry?.value.kind !== 'scalar') return [];
+  const quote = /^["']/.exec(entry.value.raw)?.[0] ?? '';
+  return [replaceFix(`Change to \`${word}\``, entry.value.span, `${quote}${word}${quote}`)];
 }
 
 /** `a, b and c`, at most `limit` of them. */

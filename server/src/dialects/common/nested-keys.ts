@@ -1,6 +1,6 @@
 import type { Finding, Severity, SourceReference } from '../../plan/finding';
 import type { ConfigNode, Entry, MapNode, ScalarNode } from '../../syntax/tree';
-import { remark, replaceFix } from './findings';
+import { remark, replaceFix, wordFix } from './findings';
 import { branches, schemaOfKey, type JsonSchema } from './json-schema';
 import { isUnresolved, keyPlaceOf, placeOf, pythonBoolean } from './nodes';
 import { closest } from './spelling';
@@ -135,6 +135,7 @@ function valueFindings({ entry, schema }: Step, policy: KeyPolicy): Finding[] {
       at: placeOf(entry),
       source: policy.source,
       message: `\`${entry.key}: ${node.raw.slice(0, 40)}\` is none of ${schema.enum.map(String).join(', ')}${meant === undefined ? '' : `; did you mean \`${meant}\`?`}.`,
+      ...(meant === undefined ? {} : { fixes: wordFix(entry, meant) }),
     }),
   ];
 }

@@ -1,3 +1,4 @@
+import { wordFix } from '../common/findings';
 import { checkConditions, coverageOf, type Condition, type Coverage } from '../common/conditions';
 import type { Finding } from '../../plan/finding';
 import { trtDegrees } from './layout';
@@ -212,6 +213,7 @@ const FEATURES: readonly Rule[] = [
     covers: ['TR-SPEC01'],
     keys: ['speculative_config.decoding_type'],
     source: trtSource('llmapi/llm_args.py', 'EagleDecodingConfig'),
+    fixes: (values) => wordFix(values.entry('speculative_config.decoding_type'), 'Eagle3'),
     says: (values) =>
       values.text('speculative_config.decoding_type') === 'Eagle'
         ? '`decoding_type: Eagle` runs as Eagle3 on the PyTorch backend; write Eagle3.'

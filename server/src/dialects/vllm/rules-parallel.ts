@@ -1,3 +1,4 @@
+import { wordFix } from '../common/findings';
 import type { Condition } from '../common/conditions';
 import { degreeOf as degree, switchOf, vllmDegrees } from './layout';
 import { vllmSource } from './source';
@@ -124,6 +125,7 @@ const CONTEXT: readonly Rule[] = [
     covers: ['VL-PAR14'],
     keys: ['all2all-backend'],
     source: PARALLEL,
+    fixes: (args) => wordFix(args.entry('all2all-backend'), 'allgather_reducescatter'),
     says: (args) => {
       const backend = args.text('all2all-backend');
       return backend === 'pplx' || backend === 'naive'
@@ -193,6 +195,7 @@ const BALANCING: readonly Rule[] = [
     covers: ['VL-EPLB07'],
     keys: ['expert-placement-strategy', 'enable-eplb', 'eplb-config.num_redundant_experts'],
     source: vllmSource('model_executor/layers/fused_moe/expert_map_manager.py', 'determine_expert_placement_strategy'),
+    fixes: (args) => wordFix(args.entry('expert-placement-strategy'), 'linear'),
     says: (args) => {
       if (args.text('expert-placement-strategy') !== 'round_robin') return undefined;
       return on(args, 'enable-eplb') || (args.integer('eplb-config.num_redundant_experts') ?? 0) > 0

@@ -1,3 +1,4 @@
+import { wordFix } from '../common/findings';
 import type { Condition } from '../common/conditions';
 import { degreeOf, switchOf } from './layout';
 import { vllmSource } from './source';
@@ -32,6 +33,7 @@ const SCHEDULING: readonly Rule[] = [
     covers: ['VL-SCH02'],
     keys: [TOKENS, 'max-num-seqs'],
     source: SCHEDULER,
+    fixes: (args) => wordFix(args.entry(TOKENS), String(args.size('max-num-seqs') ?? '')),
     says: (args) => {
       const [tokens, sequences] = [args.size(TOKENS), args.size('max-num-seqs')];
       return tokens !== undefined && sequences !== undefined && tokens < sequences
