@@ -37,6 +37,11 @@ function run(root: MapNode): Detection | undefined {
   return weigh('llm-compressor', [
     when(PRESET_SCHEMES.includes(scheme), 0.6, '`scheme` is a ready-made one'),
     when(hasKey(root, 'recipe') && hasKey(root, 'dataset_id'), 0.6, '`recipe` with the data to calibrate on'),
+    when(
+      /recipe|Converter$|Dequantizer$/.test(textOf(childOf(root, 'recipe')) ?? ''),
+      0.5,
+      '`recipe` names a recipe or a converter',
+    ),
     keysSeen(
       keys,
       ['recipe', 'scheme', 'dataset_id', 'dataset_split', 'quant_type', 'num_calibration_samples', 'lmeval'],
