@@ -140,6 +140,11 @@ describe('recipes of llm-compressor', () => {
     ['error exclusive-keys', modifier(SCHEME + GROUPS), modifier(SCHEME)],
     ['error unknown-scheme', modifier('      scheme: FP8_BLOC\n'), modifier(SCHEME)],
     [
+      'warning target-matches-nothing',
+      modifier('      targets: [linear]\n      scheme: FP8_BLOCK\n'),
+      modifier('      targets: [Linear, "re:.*down_proj$"]\n      scheme: FP8_BLOCK\n'),
+    ],
+    [
       'error unknown-key',
       modifier(`${SCHEME}      observer: { weight: minmax }\n`),
       modifier(`${SCHEME}      observer: { weights: minmax }\n`),

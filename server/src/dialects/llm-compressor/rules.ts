@@ -1,7 +1,7 @@
 import type { Finding, SourceReference } from '../../plan/finding';
-import type { Entry, MapNode } from '../../syntax/tree';
+import type { ConfigNode, Entry, MapNode } from '../../syntax/tree';
 import type { Coverage } from '../common/conditions';
-import { remark, replaceFix } from '../common/findings';
+import { remark, replaceFix, wordFix } from '../common/findings';
 import { childOf, entryOf, hasKey, isScalar, keyPlaceOf, mapOf, placeOf, textOf } from '../common/nodes';
 import { presetFindings, quantizationGroupsFindings } from '../common/quantization-args';
 import { closest } from '../common/spelling';
@@ -139,6 +139,36 @@ function awqFindings(modifiers: MapNode): Finding[] {
       ];
 }
 
+/** Classes that targets name; every other bare word is the name of a module, which has dots, digits or a `re:` in front. */
+const CLASSES = ['Linear', 'Embedding', 'Conv1d', 'Conv2d', 'Conv3d', 'Attention'];
+
+function wordOfNothing(node: ConfigNode): string | undefined {
+  const word = textOf(node);
+  if (word === undefined || !/^[A-Za-z]+\d?[a-z]?$/.test(word) || CLASSES.includes(word)) return undefined;
+  return closest(word, CLASSES);
+}
+
+/** Targets that are nearly the class `Linear`: they match no module, and the modifier has nothing to do. */
+function targetFindings(map: MapNode): Finding[] {
+  const targets = entryOf(map, 'targets');
+  if (!isGiven(targets)) return [];
+  const nodes = targets.value.kind === 'list' ? targets.value.items : [targets.value];
+  return nodes.flatMap((node): Finding[] => {
+    const meant = wordOfNothing(node);
+    if (meant === undefined) return [];
+    return [
+      {
+        rule: 'target-matches-nothing',
+        severity: 'warning',
+        at: { span: node.span },
+        source: source('modifiers/gptq/base.py', 'GPTQModifier.on_start'),
+        message: `\`${textOf(node) ?? ''}\` is the class of no module, so nothing is quantized by it; did you mean \`${meant}\`?`,
+        fixes: wordFix({ ...targets, value: node }, meant),
+      },
+    ];
+  });
+}
+
 /** Everything about one mapping of modifiers. */
 export function modifierFindings(modifiers: MapNode): Finding[] {
   return [
@@ -149,6 +179,7 @@ export function modifierFindings(modifiers: MapNode): Finding[] {
       return [
         ...argumentKeys(entry),
         ...schemeFindings(value),
+        ...targetFindings(value),
         ...observerFindings(value),
         ...(entry.key === 'GPTQModifier' ? orderFindings(value) : []),
         ...quantizationGroupsFindings(value),
@@ -184,6 +215,7 @@ export const llmCompressorCoverage: readonly Coverage[] = [
   { rule: 'unknown-scheme', covers: ['LC-02'] },
   { rule: 'group-not-dividing', covers: ['LC-04'] },
   { rule: 'activation-order-conflict', covers: ['LC-05'] },
+  { rule: 'target-matches-nothing', covers: ['LC-06'] },
   { rule: 'modifier-order', covers: ['LC-07'] },
   { rule: 'stage-name-ignored', covers: ['LC-08'] },
   { rule: 'unknown-key', covers: ['LC-09'] },
