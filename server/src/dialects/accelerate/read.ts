@@ -13,10 +13,13 @@ import { checkSource, follows, hidden, layered, taken, type Source } from '../de
 import type { DialectReading, ReadCompanion } from '../dialect';
 import { fsdpPrecision, fsdpSections } from './fsdp';
 import { accelerateFile } from './framework';
+import { layerClassFindings } from './layer-class';
 import { accelerateConditions } from './rules';
 import { accelerateSchema } from './schema-data';
 
 export const FSDP = { section: 'fsdp_config', version: ['fsdp_config.fsdp_version', 'fsdp_config.version'] };
+
+const LAYER_CLASS = ['fsdp_config.fsdp_transformer_layer_cls_to_wrap'];
 
 /** Degrees of the mesh: `dp_shard` and `dp_replicate` count ranks beside tensor and context parallelism. */
 function meshOf(source: Source): Plan['layout'] {
@@ -212,6 +215,7 @@ export function readAccelerate(tree: ConfigTree, read: ReadCompanion): DialectRe
     plan: trainingPlan('accelerate', sections),
     ...(named.layers.length === 0 ? {} : { complete: completeDeepSpeed(source, DEEPSPEED) }),
     findings: [...keyFindings(root), ...checkSource(accelerateConditions, source)],
+    check: (resolved) => layerClassFindings(source, LAYER_CLASS, resolved),
     references: named.references,
   };
 }

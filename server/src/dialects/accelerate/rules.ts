@@ -39,7 +39,57 @@ function namesFile(s: Source): boolean {
   return file !== undefined && file !== 'none' && typeOf(s) === 'DEEPSPEED';
 }
 
+const FIELDS = accelerateFile('src/accelerate/commands/config/config_args.py', 'BaseConfig.process_config');
+/** Words of each choice, in any case; SageMaker files have kinds of their own. */
+const CHOICES: readonly (readonly [key: string, words: readonly string[]])[] = [
+  [
+    'distributed_type',
+    [
+      ...['NO', 'MULTI_CPU', 'MULTI_GPU', 'MULTI_NPU', 'MULTI_MLU', 'MULTI_SDAA', 'MULTI_MUSA', 'MULTI_XPU'],
+      ...[
+        'MULTI_HPU',
+        'MULTI_NEURON',
+        'DEEPSPEED',
+        'FSDP',
+        'TP',
+        'XLA',
+        'TPU',
+        'MEGATRON_LM',
+        'DATA_PARALLEL',
+        'MODEL_PARALLEL',
+      ],
+    ],
+  ],
+  ['mixed_precision', ['NO', 'FP16', 'BF16', 'FP8']],
+  ['compute_environment', ['LOCAL_MACHINE', 'AMAZON_SAGEMAKER', 'TPU']],
+];
+
 const launch: readonly Condition<Source>[] = [
+  {
+    ...error,
+    rule: 'distributed-type-missing',
+    covers: ['ACC-002'],
+    keys: ['compute_environment', 'mixed_precision', 'num_processes', 'distributed_type'],
+    source: FIELDS,
+    onKey: true,
+    says: (s) =>
+      s.entry('distributed_type') === undefined
+        ? 'The file has no distributed_type, which Accelerate requires.'
+        : undefined,
+  },
+  ...CHOICES.map(([key, words]): Condition<Source> => ({
+    ...error,
+    rule: 'wrong-value',
+    covers: ['ACC-002'],
+    keys: [key],
+    source: FIELDS,
+    says: (s) => {
+      const word = s.text(key);
+      // PyYAML reads a bare `no` as false, which Accelerate takes for NO.
+      if (word === undefined || s.flag(key) !== undefined || words.includes(word.toUpperCase())) return undefined;
+      return `${key} ${word} is none of ${words.join(', ')}.`;
+    },
+  })),
   {
     ...error,
     rule: 'process-count-missing',
@@ -197,4 +247,5 @@ export const accelerateConditions: readonly Condition<Source>[] = [...launch, ..
 export const accelerateCoverage: readonly Coverage[] = [
   ...coverageOf(accelerateConditions),
   { rule: 'unknown-key', covers: ['ACC-001', 'ACC-DSKEY'] },
+  { rule: 'layer-class-unknown', covers: ['ACC-017'] },
 ];

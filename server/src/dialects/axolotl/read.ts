@@ -4,6 +4,7 @@ import type { Finding } from '../../plan/finding';
 import type { Plan, Sourced } from '../../plan/plan';
 import type { ConfigTree, MapNode } from '../../syntax/tree';
 import { fsdpPrecision, fsdpSections, wordsOfFsdp } from '../accelerate/fsdp';
+import { layerClassFindings } from '../accelerate/layer-class';
 import { nestedKeyFindings } from '../common/nested-keys';
 import { rootMap } from '../common/nodes';
 import { isTruthy } from '../common/rows';
@@ -29,6 +30,10 @@ const NAMES: TrainerNames = {
   checkpointing: { name: 'gradient_checkpointing', otherwise: false },
   sequenceDefault: 512,
 };
+
+const LAYER_CLASS = ['transformer_layer_cls_to_wrap', 'fsdp_transformer_layer_cls_to_wrap'].map(
+  (key) => `fsdp_config.${key}`,
+);
 
 /** `bf16: auto`, Axolotl's default, is true on every GPU that these jobs run on; it yields to FP16. */
 function resolved(source: Source): Source {
@@ -163,7 +168,7 @@ export function readAxolotl(tree: ConfigTree, read: ReadCompanion): DialectReadi
     plan: trainingPlan('axolotl', overlaid(sectionsOf(source), { ...NO_SECTIONS, unresolved: named.unresolved })),
     ...(named.layers.length === 0 ? {} : { complete: completeDeepSpeed(source, DEEPSPEED) }),
     findings: [...keyFindings(root), ...checkSource(axolotlConditions, source)],
-    check: (plan) => groupFindings(source, plan),
+    check: (plan) => [...groupFindings(source, plan), ...layerClassFindings(source, LAYER_CLASS, plan)],
     references: [...modelReference(source), ...named.references],
   };
 }

@@ -62,3 +62,24 @@ export function batchFindings(source: Source, resolved: ResolvedPlan, prefix = '
     `train_batch_size ${batch} is less than the ${world} GPUs: a rank's share would be 0, which DeepSpeed refuses.`,
   );
 }
+
+/** AutoEP shares whole experts out, so its size divides their number. */
+export function expertFindings(source: Source, resolved: ResolvedPlan): Finding[] {
+  const size = source.integer('expert_parallel.autoep_size');
+  const experts = resolved.model?.experts;
+  const at = placeIn(source, 'expert_parallel.autoep_size');
+  const off = source.flag('expert_parallel.enabled') === false;
+  if (off || size === undefined || size < 1 || at === undefined || experts === undefined || experts < 1) return [];
+  if (size <= experts && experts % size === 0) return [];
+  let nearest = Math.min(size, experts);
+  while (experts % nearest !== 0) nearest -= 1;
+  return [
+    {
+      rule: 'experts-not-divisible',
+      severity: 'error',
+      at,
+      source: deepSpeedFile('deepspeed/module_inject/auto_ep_config.py', 'validate_autoep_post_detection'),
+      message: `autoep_size ${size} does not divide the ${experts} experts; ${nearest} does.`,
+    },
+  ];
+}

@@ -3,7 +3,7 @@ import { rootMap } from '../common/nodes';
 import type { DialectReading } from '../dialect';
 import { deepSpeedKeyFindings } from './keys';
 import { completeDeepSpeed, deepSpeedSections } from './plan';
-import { batchFindings } from './batch';
+import { batchFindings, expertFindings } from './batch';
 import { deepSpeedConditions } from './rules';
 import { NO_SECTIONS, trainingPlan } from './sections';
 import { checkSource, layered } from './source';
@@ -17,7 +17,7 @@ export function readDeepSpeed(tree: ConfigTree): DialectReading {
     plan: trainingPlan('deepspeed', deepSpeedSections(source)),
     complete: completeDeepSpeed(source),
     findings: [...deepSpeedKeyFindings(root), ...checkSource(deepSpeedConditions, source)],
-    check: (resolved) => batchFindings(source, resolved),
+    check: (resolved) => [...batchFindings(source, resolved), ...expertFindings(source, resolved)],
     references: [],
   };
 }

@@ -258,4 +258,5 @@ export const deepspeedCoverage: readonly Coverage[] = [
   { rule: 'syntax-duplicate-key', covers: ['DS-014'] },
   { rule: 'deprecated-key', covers: ['DS-015', 'DS-018'] },
   { rule: 'exclusive-keys', covers: ['DS-016'] },
+  { rule: 'experts-not-divisible', covers: ['DS-029'] },
 ];

@@ -21,7 +21,7 @@ function keyFindings(root: MapNode): Finding[] {
     near: 'warning',
     far: 'hint',
     value: 'hint',
-  });
+  }).filter(({ message }) => !message.startsWith('`_'));
 }
 
 function modelReference(source: Source): Reference[] {

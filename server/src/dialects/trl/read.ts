@@ -1,6 +1,7 @@
 import type { TrainingDetails } from '../../engine/memory/input';
 import type { Finding } from '../../plan/finding';
 import type { Plan } from '../../plan/plan';
+import { layerClassFindings } from '../accelerate/layer-class';
 import { dtypeOf } from '../common/dtypes';
 import { present } from '../common/sourced';
 import { remark, replaceFix } from '../common/findings';
@@ -107,7 +108,10 @@ export function readTrl(tree: ConfigTree, read: ReadCompanion): DialectReading {
     plan: trainingPlan('trl', overlaid(sections, { ...NO_SECTIONS, unresolved: named.unresolved })),
     ...(named.layers.length === 0 ? {} : { complete: completeDeepSpeed(source, DEEPSPEED) }),
     findings: [...slips(root), ...checkSource(trlConditions, source)],
-    check: (plan) => groupFindings(source, plan),
+    check: (plan) => [
+      ...groupFindings(source, plan),
+      ...layerClassFindings(source, ['fsdp_config.transformer_layer_cls_to_wrap'], plan),
+    ],
     references: [...reference(source), ...named.references],
   };
 }

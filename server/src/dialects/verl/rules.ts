@@ -127,6 +127,50 @@ const batches: readonly Condition<Source>[] = [
   },
 ];
 
+/** Samples of one optimizer step on one data-parallel rank of an FSDP job, as verl normalises them. */
+function rankBatch(s: Source): number | undefined {
+  const mini = s.integer(MINI);
+  const samples = degree(s, `${ROLLOUT}.n`);
+  const world = gpus(s);
+  const sequence = degree(s, ULYSSES);
+  const sharded = strategyOf(s)?.startsWith('fsdp') === true;
+  if (!sharded || mini === undefined || samples === undefined || world === undefined) return undefined;
+  if (sequence === undefined || sequence < 1 || world % sequence !== 0) return undefined;
+  return Math.floor((mini * samples) / (world / sequence));
+}
+
+const RANK_KEYS = [MINI, PER_GPU, `${ROLLOUT}.n`, ULYSSES, ...GPUS, `${ACTOR}.strategy`];
+const WORKER = verlFile('workers/fsdp_workers.py', 'ActorRolloutRefWorker.__init__');
+
+const perRank: readonly Condition<Source>[] = [
+  {
+    rule: 'mini-batch-below-ranks',
+    severity: 'error',
+    covers: ['VRL-002'],
+    keys: RANK_KEYS,
+    source: WORKER,
+    says: (s) =>
+      rankBatch(s) === 0
+        ? `ppo_mini_batch_size ${s.integer(MINI) ?? 0} × ${s.integer(`${ROLLOUT}.n`) ?? 1} samples is less than the data-parallel ranks: a rank's share is 0.`
+        : undefined,
+  },
+  {
+    rule: 'mini-batch-not-divisible',
+    severity: 'error',
+    covers: ['VRL-005'],
+    keys: [PER_GPU, ...RANK_KEYS.filter((key) => key !== PER_GPU), DYNAMIC],
+    source: WORKER,
+    says: (s) => {
+      const share = rankBatch(s);
+      const micro = s.integer(PER_GPU);
+      if (!counted(s) || share === undefined || share < 1 || micro === undefined || micro < 1) return undefined;
+      return share % micro === 0
+        ? undefined
+        : `A rank trains on ${share} samples of each mini-batch, which is no multiple of ppo_micro_batch_size_per_gpu ${micro}.`;
+    },
+  },
+];
+
 /** Deprecated whole-job sizes beside their per-GPU successors; the latter has to be given somewhere. */
 const sizes: readonly Condition<Source>[] = [
   ['actor', MICRO, DYNAMIC],
@@ -289,7 +333,13 @@ const rollout: readonly Condition<Source>[] = [
 ];
 
 /** What verl refuses or changes. */
-export const verlConditions: readonly Condition<Source>[] = [...batches, ...sizes, ...rowConditions(ROWS), ...rollout];
+export const verlConditions: readonly Condition<Source>[] = [
+  ...batches,
+  ...perRank,
+  ...sizes,
+  ...rowConditions(ROWS),
+  ...rollout,
+];
 
 /** Gathered start-up rules that the verl dialect decides. */
 export const verlCoverage: readonly Coverage[] = [

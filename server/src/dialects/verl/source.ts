@@ -21,6 +21,10 @@ const GROUPS: readonly (readonly [RegExp, string])[] = [
 
 function groupOf(root: MapNode): string | undefined {
   const target = textOf(childOf(root, '_target_'));
+  const part = !['actor_rollout_ref', 'trainer', 'data', 'model', 'engine', 'defaults'].some((key) =>
+    hasKey(root, key),
+  );
+  if (target === undefined && part) return hasKey(root, 'ppo_mini_batch_size') ? ACTOR : REF;
   if (target === undefined || !target.startsWith('verl.')) return undefined;
   return GROUPS.find(([pattern]) => pattern.test(target))?.[1] ?? '';
 }
