@@ -144,6 +144,25 @@ describe('findings on the argument itself', () => {
     expect(layout(analysisOf(text, 'run.sh'))).not.toMatchObject({ pipeline: 3 });
   });
 
+  it.each([
+    ['torchrun --nproc_per_node 8 --nnodes 2 train.py', { nodes: 2, gpusPerNode: 8 }],
+    ['accelerate launch --num_processes 16 --num_machines 2 train.py', { nodes: 2, gpusPerNode: 8 }],
+    ['deepspeed --num_gpus 4 train.py --deepspeed ds.json', { gpusPerNode: 4 }],
+    ['python -m torch.distributed.run --nproc-per-node=2 train.py', { gpusPerNode: 2 }],
+  ])('reads the arguments of a Trainer behind %s', (launcher, machines) => {
+    const text = `${launcher} --model_name_or_path Qwen/Qwen3-8B \\\n  --per_device_train_batch_size 2 --gradient_accumulation_steps 4 --learning_rate 1e-5 --gradient_checkpointing True\n`;
+    const analysis = analysisOf(text, 'train.sh');
+    expect(analysis.detection?.dialect).toBe('shell');
+    expect(analysis.resolved?.plan.task).toBe('training');
+    expect(analysis.resolved?.plan.batch.microBatch?.value).toBe(2);
+    expect(cluster(analysis)).toMatchObject(machines);
+  });
+
+  it('leaves a script of the Trainer alone that nothing spreads over GPUs', () => {
+    const text = 'python run_glue.py --model_name_or_path bert --per_device_train_batch_size 2 --learning_rate 1e-5\n';
+    expect(analysisOf(text, 'train.sh').detection).toBeUndefined();
+  });
+
   it('links the configs that trainers are started with', () => {
     const text = 'HERE=$(dirname "$0")\ndeepspeed --num_gpus 8 train.py --deepspeed_config $HERE/zero3.json\n';
     const analysis = analysisOf(text, 'run.sh');

@@ -14,6 +14,7 @@ import { readSglangArguments } from '../sglang/read';
 import { sglangArity } from '../sglang/keys';
 import { readVllmArguments } from '../vllm/arguments';
 import { vllmArity } from '../vllm/keys';
+import { readTrl } from '../trl/read';
 import { megatronArity, type Launched, type Program } from './programs';
 import { trtArity } from '../tensorrt-llm/arguments';
 import { readTensorRt } from './tensorrt';
@@ -45,6 +46,7 @@ const ARITY: Readonly<Record<Program, Arity>> = {
   vllm: vllmArity,
   'tensorrt-llm': trtArity,
   megatron: megatronArity,
+  trainer: () => undefined,
 };
 
 function spanOf(words: readonly Word[]): Span {
@@ -85,11 +87,25 @@ function launcherCount(options: readonly Entry[], names: readonly string[]): Sou
     : written(value, entry);
 }
 
+/** `accelerate launch` counts the processes of all machines together. */
+function acceleratedCluster(options: readonly Entry[]): Planned<ClusterSpec> {
+  const all = launcherCount(options, ['num-processes']);
+  const machines = launcherCount(options, ['num-machines']);
+  const each = all === undefined ? undefined : all.value / (machines?.value ?? 1);
+  return {
+    ...(machines === undefined ? {} : { nodes: machines }),
+    ...(all === undefined || each === undefined || !Number.isInteger(each)
+      ? {}
+      : { gpusPerNode: { ...all, value: each } }),
+  };
+}
+
 /** Nodes and GPUs of each from torchrun, srun or deepspeed in front of the program. */
 function launcherCluster({ launcher }: Launched, text: string): Planned<ClusterSpec> {
   const options = optionsOf(launcher, text);
   const nodes = launcherCount(options, ['nnodes', 'nodes', 'N', 'num-nodes']);
   const gpus = launcherCount(options, ['nproc-per-node', 'gpus-per-node', 'ntasks-per-node', 'num-gpus']);
+  if (launcher.some((word) => /(?:^|\/)accelerate$/.test(word.text))) return acceleratedCluster(options);
   return { ...(nodes === undefined ? {} : { nodes }), ...(gpus === undefined ? {} : { gpusPerNode: gpus }) };
 }
 
@@ -124,6 +140,19 @@ function readMegatronCommand(launched: Launched, options: MapNode, around: Aroun
   return fork ? { ...reading, findings: [] } : reading;
 }
 
+/** The Trainer's own reader takes a YAML file of its arguments; a DeepSpeed script names the same file by another option. */
+function readTrainerCommand(options: MapNode, around: Around): DialectReading {
+  const named = options.entries.find(({ key }) => key === 'deepspeed_config');
+  const entries = options.entries
+    .filter(({ key }) => named === undefined || key !== 'deepspeed')
+    .map((entry) => ({ ...entry, key: entry === named ? 'deepspeed' : entry.key.replaceAll('-', '_') }));
+  const root = map(entries, options.span);
+  const tree: ConfigTree = { language: 'arguments', text: around.text, documents: [root], comments: [], issues: [] };
+  const reading = readTrl(tree, around.read);
+  // The script may take arguments that the Trainer does not know.
+  return { ...reading, findings: reading.findings.filter(({ rule }) => rule !== 'unknown-key') };
+}
+
 function readProgram(launched: Launched, options: MapNode, around: Around): DialectReading {
   const { model, program } = launched;
   const { text, read } = around;
@@ -145,6 +174,8 @@ function readProgram(launched: Launched, options: MapNode, around: Around): Dial
       return readTensorRt(options, around, model === undefined ? undefined : positionEntry(model, 'model', text));
     case 'megatron':
       return readMegatronCommand(launched, options, around);
+    case 'trainer':
+      return readTrainerCommand(options, around);
   }
 }
 

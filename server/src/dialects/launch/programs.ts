@@ -3,7 +3,7 @@ import type { Word } from '../../syntax/shell-words';
 import { matchMegatronKey } from '../megatron/arguments';
 
 /** The servers and trainers whose command lines are read. */
-export type Program = 'sglang' | 'vllm' | 'tensorrt-llm' | 'megatron';
+export type Program = 'sglang' | 'vllm' | 'tensorrt-llm' | 'megatron' | 'trainer';
 
 /** One program with what it is started with. */
 export interface Launched {
@@ -100,6 +100,20 @@ const MEGATRON = [
   '--transformer-impl',
 ];
 
+/** Arguments of the Hugging Face Trainer, which scripts pass through whatever their name is. */
+const TRAINER = [
+  'model-name-or-path',
+  'per-device-train-batch-size',
+  'gradient-accumulation-steps',
+  'gradient-checkpointing',
+  'num-train-epochs',
+  'deepspeed',
+  'learning-rate',
+  'max-seq-length',
+  'fsdp',
+];
+const LAUNCHERS = /(?:^|\/)(?:torchrun|accelerate|deepspeed|srun|mpirun)$/;
+
 function baseName(text: string): string {
   return text.split('/').at(-1) ?? text;
 }
@@ -113,17 +127,29 @@ function isMegatron(words: readonly Word[], from: number): boolean {
   return MEGATRON.filter((flag) => options.has(flag)).length >= 3;
 }
 
+/** A script of the Trainer that a launcher spreads over GPUs, or any script with a DeepSpeed file. */
+function isTrainer(words: readonly Word[], from: number): boolean {
+  const options = new Set(
+    words.slice(from).map(({ text }) => optionName(text).replace(/^--/, '').replaceAll('_', '-')),
+  );
+  const before = words.slice(0, from);
+  if (options.has('deepspeed-config')) return before.some(({ text }) => LAUNCHERS.test(text));
+  const launched = before.some(({ text }) => LAUNCHERS.test(text) || text.startsWith('torch.distributed.'));
+  return (launched || options.has('deepspeed')) && TRAINER.filter((name) => options.has(name)).length >= 3;
+}
+
 function moduleAt(words: readonly Word[], i: number): Found | undefined {
   const text = words[i]?.text ?? '';
   const module = words[i - 1]?.text === '-m' ? text : text.startsWith('-m') ? text.slice(2) : undefined;
-  if (module === undefined) return undefined;
+  if (module === undefined || /^(?:torch\.distributed|accelerate|deepspeed)\./.test(module)) return undefined;
   const program = MODULES[module];
   if (program !== undefined) return { program, at: i, from: i + 1, positional: program === 'tensorrt-llm' };
   const wrapper = WRAPPERS.find(([pattern]) => pattern.test(module));
   if (wrapper !== undefined) return { program: wrapper[1], at: i, from: i + 1, wrapped: true };
   if (module === 'vllm.entrypoints.cli.main' && words[i + 1]?.text === 'serve')
     return { program: 'vllm', at: i, from: i + 2, positional: true };
-  return isMegatron(words, i + 1) ? { program: 'megatron', at: i, from: i + 1 } : undefined;
+  if (isMegatron(words, i + 1)) return { program: 'megatron', at: i, from: i + 1 };
+  return isTrainer(words, i + 1) ? { program: 'trainer', at: i, from: i + 1 } : undefined;
 }
 
 function programAt(words: readonly Word[], i: number): Found | undefined {
@@ -139,6 +165,8 @@ function programAt(words: readonly Word[], i: number): Found | undefined {
   if (/vllm\/entrypoints\/(?:openai\/)?api_server\.py$/.test(text)) return { program: 'vllm', at: i, from: i + 1 };
   if (/sglang\/launch_server\.py$/.test(text)) return { program: 'sglang', at: i, from: i + 1 };
   if (name.endsWith('.py') && isMegatron(words, i + 1)) return { program: 'megatron', at: i, from: i + 1 };
+  if ((name.endsWith('.py') || name === 'trl') && isTrainer(words, i + 1))
+    return { program: 'trainer', at: i, from: i + 1 };
   if (words[0]?.text !== undefined && /^(?:docker|podman|nerdctl)$/.test(baseName(words[0].text))) {
     const image = IMAGES.find(([pattern]) => pattern.test(text) && text.includes('/'));
     if (image !== undefined && (next === undefined || next.startsWith('-')))

@@ -10,7 +10,14 @@ import type { Launch } from './launch';
 export function roomFindings(launch: Launch, pod: Pod): Finding[] {
   const { tensor, pipeline } = launch.reading.plan.layout;
   const { gpus, pods } = pod;
-  if (launch.program === 'megatron' || gpus === undefined || tensor === undefined || pipeline === undefined) return [];
+  if (
+    launch.program === 'megatron' ||
+    launch.program === 'trainer' ||
+    gpus === undefined ||
+    tensor === undefined ||
+    pipeline === undefined
+  )
+    return [];
   const { nodes } = launch.reading.plan.cluster;
   // Ray, several pods and node counts from outside can bring GPUs that this document does not show.
   const several = pods ?? (nodes?.origin === 'file' && nodes.value > 1 ? undefined : { value: 1 });

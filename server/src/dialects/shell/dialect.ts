@@ -1,6 +1,6 @@
 import type { ConfigTree } from '../../syntax/tree';
 import { weigh, when } from '../common/evidence';
-import type { Detection, Dialect, DialectReading, ReadCompanion } from '../dialect';
+import type { Detection, Dialect, DialectReading, ReadCompanion, Reference } from '../dialect';
 import { combine } from '../launch/combine';
 import { readLaunch } from '../launch/launch';
 import { launchedBy } from '../launch/programs';
@@ -10,7 +10,7 @@ import { namedConfigs } from './runs';
 
 /** Words that every script of ours has somewhere; looking for them is far cheaper than reading commands. */
 const WORDS =
-  /vllm|sglang|trtllm|tensorrt_llm|dynamo\.|model-parallel-size|deepspeed|accelerate|torchtitan|axolotl|llamafactory|config-file/;
+  /vllm|sglang|trtllm|tensorrt_llm|dynamo\.|model-parallel-size|deepspeed|accelerate|torchtitan|axolotl|llamafactory|config-file|per[_-]device[_-]train/;
 
 function detect(tree: ConfigTree, _fileName: string): Detection | undefined {
   if (tree.language !== 'arguments' || !WORDS.test(tree.text)) return undefined;
@@ -28,6 +28,12 @@ function detect(tree: ConfigTree, _fileName: string): Detection | undefined {
   ]);
 }
 
+/** A file that two readers name at one place is one link. */
+function onePlace(references: readonly Reference[]): Reference[] {
+  const places = new Map(references.map((reference) => [`${reference.at.span.start} ${reference.target}`, reference]));
+  return [...places.values()];
+}
+
 function read(tree: ConfigTree, companion: ReadCompanion): DialectReading {
   const { text } = tree;
   const commands = scriptCommands(text);
@@ -41,7 +47,7 @@ function read(tree: ConfigTree, companion: ReadCompanion): DialectReading {
   return {
     ...reading,
     plan: launches.length > 0 ? plan : { ...plan, task: 'training', cluster },
-    references: [...reading.references, ...namedConfigs(commands, text)],
+    references: onePlace([...reading.references, ...namedConfigs(commands, text)]),
   };
 }
 
