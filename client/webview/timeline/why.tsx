@@ -85,14 +85,22 @@ export function effectText(stepChange: number, bytesChange: number | undefined, 
   return `${step}${bytes}${fits === false ? ', does not fit' : ''}`;
 }
 
+/** Steps in a row, with and without a barrier between them. */
+function stepsText({ steps }: TimelineExplanation, text: (value: number) => string): string | undefined {
+  if (steps === undefined) return undefined;
+  const tails = steps.timed ? ', gradient reduction and optimizer included' : '';
+  return `Steps in a row take ${text(steps.barrier)} each with a barrier before the optimizer, ${text(steps.postValidation)} with post-validation${tails}.`;
+}
+
 interface KnobsProps {
   readonly extras: Extras;
+  readonly steps: string | undefined;
 }
 
 const SHOWN_KNOBS = 8;
 
 /** What one change of one knob brings, by running the changed schedule; each can be laid beside the file's own. */
-function Knobs({ extras }: KnobsProps): JSX.Element {
+function Knobs({ extras, steps }: KnobsProps): JSX.Element {
   const { sweep, sweeping } = extras;
   const knobs: readonly KnobView[] = sweep === undefined || 'empty' in sweep ? [] : sweep.knobs;
   return (
@@ -129,6 +137,7 @@ function Knobs({ extras }: KnobsProps): JSX.Element {
           </tbody>
         </table>
       ) : null}
+      {steps === undefined ? null : <p class="note">{steps}</p>}
     </div>
   );
 }
@@ -174,7 +183,7 @@ export function Why({ model, extras, critical, onCritical }: WhyProps): JSX.Elem
           </label>
         </p>
       </div>
-      <Knobs extras={extras} />
+      <Knobs extras={extras} steps={stepsText(explanation, text)} />
       {overlap === undefined ? null : <OverlapLanes overlap={overlap} unit={unit} />}
     </section>
   );

@@ -108,10 +108,11 @@ function explained(json: ScheduleJson): [string, string][] {
     const { idleBy, criticalPath } = explanation;
     const whole = idleBy.warmup + idleBy.steady + idleBy.cooldown;
     const share = (value: number): string => percent(whole > 0 ? value / whole : 0);
-    out.push([
-      'Idle time',
-      `${share(idleBy.activation)} waits for activations, ${share(idleBy.gradient)} for gradients, ${share(idleBy.transfer)} for transfers, ${share(idleBy.done)} for the last rank`,
-    ]);
+    if (whole > 0)
+      out.push([
+        'Idle time',
+        `${share(idleBy.activation)} waits for activations, ${share(idleBy.gradient)} for gradients, ${share(idleBy.transfer)} for transfers, ${share(idleBy.done)} for the last rank`,
+      ]);
     const parts = Object.entries({ ...criticalPath.byPass, transfers: criticalPath.transfers })
       .filter(([, value]) => value > 0)
       .map(([name, value]) => `${name} ${percent(value / makespan)}`);

@@ -201,7 +201,7 @@ function refuse(refusal: ScheduleRefusal, asJson: boolean, { out, err }: Termina
 const MOST_PASSES_FOR_KNOBS = 8000;
 
 function contextOf({ times, plan, assumed, p2p, steps }: Asked, { order }: Timeline): ScheduleContext {
-  const quick = plan !== undefined && order.op.length <= MOST_PASSES_FOR_KNOBS;
+  const quick = plan !== undefined && order.ranks > 1 && order.op.length <= MOST_PASSES_FOR_KNOBS;
   const ran = steps === undefined ? undefined : stepsJson(order, times, steps.sync, steps.iterations);
   return { times, assumed, p2p, steps: ran, ...(quick ? { knobs: knobEffects(plan) } : {}) };
 }

@@ -86,6 +86,8 @@ export interface TimelineExplanation {
     readonly rank: number;
     readonly rankShare: number;
   };
+  /** Time of one step once steps follow each other, reduction and optimizer included where they are timed; absent where too large to try. */
+  readonly steps?: { readonly barrier: number; readonly postValidation: number; readonly timed: boolean };
 }
 
 /** One phase inside an overlapped block. */

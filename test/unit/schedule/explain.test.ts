@@ -62,8 +62,7 @@ describe('idle gaps', () => {
   });
 
   it('split 1F1B with free transfers into fill and drain, with nothing between', () => {
-    const gaps = idleGaps(timeline('1f1b', 4, 8));
-    const reasons = gaps === undefined ? undefined : idleReasons(gaps);
+    const reasons = idleReasons(timeline('1f1b', 4, 8));
     // Every rank idles (P - 1)(F + B) = 9 in all; the last rank only before its first pass and after its last.
     expect(reasons?.byPhase.reduce((a, b) => a + b, 0)).toBe(4 * 9);
     expect(reasons?.byPhase[PHASE.steady]).toBe(0);
@@ -74,6 +73,7 @@ describe('idle gaps', () => {
     const drawn = timeline('1f1b', 2, 2);
     const stuck: Timeline = { ...drawn, deadlock: { reason: 'cycle', cycle: [], unfinished: 1 } };
     expect(idleGaps(stuck)).toBeUndefined();
+    expect(idleReasons(stuck)).toBeUndefined();
     expect(criticalPath(stuck)).toBeUndefined();
   });
 });

@@ -51,11 +51,11 @@ function decisive(timeline: Timeline, needs: Dependencies, action: number): numb
  * waited for either, the chain stays on its rank, so that it moves as seldom as it can. `byOp`, `transfers` and `waits`
  * sum to the makespan. Undefined for an order that cannot finish or is empty.
  */
-export function criticalPath(timeline: Timeline): CriticalPath | undefined {
+export function criticalPath(timeline: Timeline, known?: Dependencies): CriticalPath | undefined {
   const { order, start, end } = timeline;
   let at = timeline.deadlock === undefined ? lastAction(timeline) : -1;
   if (at < 0) return undefined;
-  const needs = dependenciesOf(order);
+  const needs = known ?? dependenciesOf(order);
   const chain: number[] = [];
   const byOp = [0, 0, 0, 0, 0];
   const byRank = new Float64Array(order.ranks);

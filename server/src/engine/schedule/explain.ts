@@ -39,24 +39,16 @@ function lastArrival(timeline: Timeline, needs: Dependencies, action: number): {
     : { producer: forward, gradient: false };
 }
 
-interface GapWriter {
-  readonly start: number[];
-  readonly end: number[];
-  readonly cause: number[];
-  readonly phase: number[];
-  readonly next: number[];
-  readonly producer: number[];
-}
-
-function put(w: GapWriter, from: number, to: number, cause: CauseCode, phase: PhaseCode, next: number, of: number) {
-  if (to <= from) return;
-  w.start.push(from);
-  w.end.push(to);
-  w.cause.push(cause);
-  w.phase.push(phase);
-  w.next.push(next);
-  w.producer.push(of);
-}
+/** Told of every idle interval, in time order within a rank. */
+type Tell = (
+  from: number,
+  to: number,
+  cause: CauseCode,
+  phase: PhaseCode,
+  /** Action that ends it and the one elsewhere that it waits for; -1 where there is none. */
+  next: number,
+  producer: number,
+) => void;
 
 /** First action with a backward half and last one with a forward half of a rank: they bound its steady phase. */
 function steadyBounds({ order }: Timeline, rank: number): readonly [number, number] {
@@ -75,7 +67,7 @@ function steadyBounds({ order }: Timeline, rank: number): readonly [number, numb
 /** Differences below this share of the makespan are rounding, not waiting. */
 const ROUNDING = 1e-12;
 
-function rankGaps(timeline: Timeline, needs: Dependencies, rank: number, w: GapWriter): void {
+function rankGaps(timeline: Timeline, needs: Dependencies, rank: number, tell: Tell): void {
   const { order, start, end, makespan } = timeline;
   const [firstBack, lastForward] = steadyBounds(timeline, rank);
   const least = makespan * ROUNDING;
@@ -88,13 +80,13 @@ function rankGaps(timeline: Timeline, needs: Dependencies, rank: number, w: GapW
       const { producer, gradient } = lastArrival(timeline, needs, i);
       const elsewhere = producer >= 0 && needs.rank[producer] !== rank ? producer : -1;
       const made = elsewhere < 0 ? free : Math.min(begins, Math.max(free, end[elsewhere] ?? 0));
-      const split = made - free > least ? made : free;
-      put(w, free, split, gradient ? CAUSE.gradient : CAUSE.activation, phase, i, elsewhere);
-      put(w, begins - split > least ? split : begins, begins, CAUSE.transfer, phase, i, elsewhere);
+      const split = made - free > least ? (begins - made > least ? made : begins) : free;
+      if (split > free) tell(free, split, gradient ? CAUSE.gradient : CAUSE.activation, phase, i, elsewhere);
+      if (begins > split) tell(split, begins, CAUSE.transfer, phase, i, elsewhere);
     }
     free = Math.max(free, end[i] ?? 0);
   }
-  if (makespan - free > least) put(w, free, makespan, CAUSE.done, PHASE.cooldown, -1, -1);
+  if (makespan - free > least) tell(free, makespan, CAUSE.done, PHASE.cooldown, -1, -1);
 }
 
 /**
@@ -105,20 +97,25 @@ export function idleGaps(timeline: Timeline): Gaps | undefined {
   if (timeline.deadlock !== undefined) return undefined;
   const { order } = timeline;
   const needs = dependenciesOf(order);
-  const w: GapWriter = { start: [], end: [], cause: [], phase: [], next: [], producer: [] };
+  const times: number[] = [];
+  const codes: number[] = [];
   const rankStart = new Int32Array(order.ranks + 1);
   for (let rank = 0; rank < order.ranks; rank += 1) {
-    rankGaps(timeline, needs, rank, w);
-    rankStart[rank + 1] = w.start.length;
+    rankGaps(timeline, needs, rank, (from, to, cause, phase, next, producer) => {
+      times.push(from, to);
+      codes.push(cause, phase, next, producer);
+    });
+    rankStart[rank + 1] = times.length / 2;
   }
+  const count = times.length / 2;
   return {
     rankStart,
-    start: Float64Array.from(w.start),
-    end: Float64Array.from(w.end),
-    cause: Uint8Array.from(w.cause),
-    phase: Uint8Array.from(w.phase),
-    next: Int32Array.from(w.next),
-    producer: Int32Array.from(w.producer),
+    start: Float64Array.from({ length: count }, (_, g) => times[2 * g] ?? 0),
+    end: Float64Array.from({ length: count }, (_, g) => times[2 * g + 1] ?? 0),
+    cause: Uint8Array.from({ length: count }, (_, g) => codes[4 * g] ?? 0),
+    phase: Uint8Array.from({ length: count }, (_, g) => codes[4 * g + 1] ?? 0),
+    next: Int32Array.from({ length: count }, (_, g) => codes[4 * g + 2] ?? -1),
+    producer: Int32Array.from({ length: count }, (_, g) => codes[4 * g + 3] ?? -1),
   };
 }
 
@@ -130,14 +127,19 @@ export interface IdleReasons {
   readonly byPhase: readonly number[];
 }
 
-/** What the idle time of a schedule is made of. */
-export function idleReasons(gaps: Gaps): IdleReasons {
+/** What the idle time of a schedule is made of, without a list of its intervals; undefined for an order that cannot finish. */
+export function idleReasons(
+  timeline: Timeline,
+  needs: Dependencies = dependenciesOf(timeline.order),
+): IdleReasons | undefined {
+  if (timeline.deadlock !== undefined) return undefined;
   const byCause = [0, 0, 0, 0];
   const byPhase = [0, 0, 0];
-  for (let g = 0; g < gaps.start.length; g += 1) {
-    const length = (gaps.end[g] ?? 0) - (gaps.start[g] ?? 0);
-    byCause[gaps.cause[g] ?? 0] = (byCause[gaps.cause[g] ?? 0] ?? 0) + length;
-    byPhase[gaps.phase[g] ?? 0] = (byPhase[gaps.phase[g] ?? 0] ?? 0) + length;
+  for (let rank = 0; rank < timeline.order.ranks; rank += 1) {
+    rankGaps(timeline, needs, rank, (from, to, cause, phase) => {
+      byCause[cause] = (byCause[cause] ?? 0) + to - from;
+      byPhase[phase] = (byPhase[phase] ?? 0) + to - from;
+    });
   }
   return { byCause, byPhase };
 }

@@ -1,5 +1,5 @@
 import { criticalPath } from '../../engine/schedule/critical-path';
-import { idleGaps, idleReasons } from '../../engine/schedule/explain';
+import { idleReasons } from '../../engine/schedule/explain';
 import { isRefusal } from '../../engine/schedule/refusal';
 import type { ResolvedPlan } from '../../plan/plan';
 import { percent, plural, seconds } from '../format';
@@ -7,9 +7,7 @@ import { pipelineSummary, timelineOf, type PlannedTimeline } from './planned';
 import { switchLine } from './switch';
 
 function idleLine({ timeline }: PlannedTimeline): string | undefined {
-  const gaps = idleGaps(timeline);
-  if (gaps === undefined) return undefined;
-  const { byCause } = idleReasons(gaps);
+  const { byCause = [] } = idleReasons(timeline) ?? {};
   const whole = byCause.reduce((sum, value) => sum + value, 0);
   if (!(whole > 0)) return undefined;
   const names = ['for activations', 'for gradients', 'for transfers', 'for the last rank to end'];

@@ -78,7 +78,7 @@ export function explanationJson(timeline: Timeline, durations: DurationsInput): 
   const path = criticalPath(timeline);
   if (gaps === undefined || path === undefined) return undefined;
   const { idleShare, spanIdle, overWork } = bubbles(timeline, durations);
-  const { byCause, byPhase } = idleReasons(gaps);
+  const { byCause = [], byPhase = [] } = idleReasons(timeline) ?? {};
   return {
     bubbles: { idleShare: rounded(idleShare), spanIdle: rounded(spanIdle), overWork: rounded(overWork) },
     idleBy: { ...named(CAUSES, byCause), ...named(PHASES, byPhase) },

@@ -77,7 +77,7 @@ function view(analysis: Analysis, planned: PlannedTimeline, params: TimelinePara
   const { timeline, spec, times } = planned;
   const curve = memoryCurve(timeline, { holdUntil: 'W' });
   const form = closedForm(spec);
-  const explanation = explanationView(timeline, times.durations);
+  const explanation = explanationView(timeline, times);
   const { kind } = spec;
   const own = analysis.resolved;
   const overlap = own === undefined ? undefined : overlapView(planUnder(own, askOf(params)), planned);
