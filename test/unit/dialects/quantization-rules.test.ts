@@ -130,6 +130,21 @@ describe('hf_quant_config.json', () => {
   });
 });
 
+describe('files that say the same twice', () => {
+  const gptq = (group: number): string =>
+    modelJson({ quantization_config: { quant_method: 'gptq', bits: 4, group_size: group, desc_act: false } });
+  const own = '{"bits": 4, "group_size": 128, "desc_act": false, "sym": true}';
+  it.each([
+    ['config.json', gptq(64), gptq(128), { 'quantize_config.json': own }],
+    ['quantize_config.json', own, own, { 'config.json': gptq(64) }],
+  ] as const)('have to agree, seen from %s', (name, bad, good, files) => {
+    expect(found(bad, name, files)).toContain('warning quantization-files-differ');
+    const right = name === 'config.json' ? files : { 'config.json': gptq(128) };
+    expect(found(good, name, right)).not.toContain('warning quantization-files-differ');
+    expect(found(good, name)).not.toContain('warning quantization-files-differ');
+  });
+});
+
 describe('recipes of llm-compressor', () => {
   const stage = (modifiers: string): string => `quant_stage:\n  quant_modifiers:\n${modifiers}`;
   const modifier = (fields: string, name = 'QuantizationModifier'): string => stage(`    ${name}:\n${fields}`);

@@ -3,6 +3,7 @@ import type { QuantizationSpec } from '../../engine/spec/numbers';
 import type { Plan, Planned, Sourced } from '../../plan/plan';
 import type { ConfigTree, MapNode } from '../../syntax/tree';
 import { childOf, mapOf, rootMap } from '../common/nodes';
+import { agreement, agreementWithConfig } from './agreement';
 import { fieldsOf } from './fields';
 import { notes } from './findings';
 import { modelFromConfig } from './model';
@@ -54,12 +55,16 @@ function isQuantizationFile(root: MapNode): boolean {
   return sizes.every((key) => childOf(root, key) === undefined);
 }
 
-function readQuantizationFile(root: MapNode): DialectReading {
+function readQuantizationFile(root: MapNode, companion: ReadCompanion): DialectReading {
   const { quantization, findings } = quantizationFromFile(root);
   const first = root.entries[0];
   const references: Reference[] =
     first === undefined ? [] : [{ at: { span: first.keySpan }, target: 'config.json', kind: 'model-config' }];
-  return { plan: { ...EMPTY, quantization }, findings, references };
+  return {
+    plan: { ...EMPTY, quantization },
+    findings: [...findings, ...agreementWithConfig(root, companion)],
+    references,
+  };
 }
 
 /** ModelOpt puts its quantization in a file beside the config; engines read it when the config itself has none. */
@@ -74,12 +79,12 @@ function beside(companion: ReadCompanion): Planned<QuantizationSpec> | undefined
 export function readHfConfig(tree: ConfigTree, companion: ReadCompanion): DialectReading {
   const root = rootMap(tree);
   if (root === undefined) return { plan: EMPTY, findings: [], references: [] };
-  if (isQuantizationFile(root)) return readQuantizationFile(root);
+  if (isQuantizationFile(root)) return readQuantizationFile(root, companion);
   const { model, quantization, findings, unresolved } = modelFromConfig(root);
   const other = quantization.method === undefined && quantization.source === undefined ? beside(companion) : undefined;
   return {
     plan: { ...EMPTY, model, quantization: { ...other, ...quantization }, unresolved },
-    findings,
+    findings: [...findings, ...agreement(mapOf(root, 'quantization_config'), companion)],
     references: [],
   };
 }
