@@ -53,7 +53,7 @@ export function Detail({ view, theme, selection, region, onReveal, onAll }: Deta
           </button>
         )}
       </div>
-      {items.length === 0 ? <p class="note">{restNote(entry, selection)}</p> : null}
+      {items.length === 0 ? <p class="note">{restNote(view, entry, selection)}</p> : null}
       {items.length === 0 ? null : (
         <table>
           <thead>
@@ -96,11 +96,11 @@ function itemsOf(entry: MemoryClassView, selection: Selection): readonly MemoryI
     .toSorted((a, b) => order(a) - order(b) || b.bytes - a.bytes);
 }
 
-function restNote(entry: MemoryClassView, selection: Selection): string {
+function restNote(view: MemoryView, entry: MemoryClassView, selection: Selection): string {
   if (selection.part === 'slack')
     return `The allocator holds ${bytesText(entry.reserved - entry.allocated)} more than is in use at the peak.`;
   if (selection.part === 'outside')
-    return `${bytesText(entry.total - entry.reserved)} lie outside the allocator: the context of the process and the communication library.`;
+    return `${bytesText(entry.total - entry.reserved)} lie outside the allocator: the context of the process and the communication library${view.outside === undefined ? '' : ` (${view.outside})`}.`;
   return 'No tensors are listed for this part.';
 }
 

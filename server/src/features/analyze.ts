@@ -17,6 +17,7 @@ import { indexLines } from './lines';
 import { estimateMemory } from './estimates';
 import { linkedPlacements } from './placement/linked';
 import { contextAboveCache } from './rules/context-length';
+import { measuredMemory } from './rules/measured-memory';
 import { unknownGpu, unknownModel } from './rules/unknown-names';
 import { noRoomForCache, OUT_OF_MEMORY, outOfMemory } from './rules/out-of-memory';
 import { fileNameOf, languageOf, resolveBeside } from './uris';
@@ -78,6 +79,7 @@ function ruleFindings(
   memory: MemoryReport | undefined,
   earlier: readonly Finding[],
   own: DialectReading['check'],
+  tree: ConfigTree,
 ): Finding[] {
   const shared = [
     ...checkPlan({ plan: resolved.plan, resolved }, guarded),
@@ -93,6 +95,7 @@ function ruleFindings(
         ...shared,
         ...guarded(OUT_OF_MEMORY, () => [...outOfMemory(resolved, memory), ...noRoomForCache(resolved, memory)]),
         ...guarded('context-above-cache', () => contextAboveCache(resolved, memory)),
+        ...guarded('measured-memory', () => measuredMemory(resolved, memory, tree)),
       ];
 }
 
@@ -189,7 +192,7 @@ function readAs(
   const linked = guarded('linked-placements', () =>
     linkedPlacements(resolved, references, reach.input.files, (uri) => reach.read(uri)?.tree),
   );
-  const rules = ruleFindings(resolved, memory, told, reading.check);
+  const rules = ruleFindings(resolved, memory, told, reading.check, base.tree);
   const findings = [...syntaxFindings(base.tree), ...told, ...rules, ...linked];
   // Named files are wanted even where no rule reads them: links must know what is there, panels draw placements.
   const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);

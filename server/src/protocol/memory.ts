@@ -81,6 +81,8 @@ export interface MemoryView extends ViewFrame {
     readonly elementsByDtype: Readonly<Record<string, number>>;
   };
   readonly kvCache?: { readonly bytesPerToken: number; readonly tokens?: number; readonly maxConcurrency?: number };
+  /** What lies outside the allocator: `5 communicators hold 2.1 GiB`. */
+  readonly outside?: string;
   readonly numerics?: NumericsView;
   /** Single changes that save memory or make room for more tokens, best first. */
   readonly options?: readonly FitOptionView[];

@@ -9,6 +9,7 @@ import { assumptionEffect } from '../fit/assumed';
 import { fitOptions } from '../fit/fit';
 import { stageList } from '../format';
 import { numericsOf } from '../numerics';
+import { outsideText } from '../rules/measured-memory';
 import { noView, viewAssumptions, viewFrame } from './frame';
 
 function itemView(analysis: Analysis, item: MemoryItem): MemoryItemView {
@@ -70,6 +71,7 @@ export function memoryView(analysis: Analysis): MemoryAnswer {
     return noView(analysis, 'The memory of this plan cannot be computed yet.');
   const { cluster, layout } = resolved;
   const numerics = numericsOf(resolved);
+  const outside = outsideText(resolved);
   return {
     ...viewFrame(analysis, 'Memory'),
     ...(memory === undefined ? {} : { assumptions: weighedAssumptions(analysis, resolved, memory) }),
@@ -81,6 +83,7 @@ export function memoryView(analysis: Analysis): MemoryAnswer {
     peak: memory?.peak ?? { rank: 0, bytes: totals.checkpoint.bytes, classIndex: 0 },
     checkpoint: totals.checkpoint,
     ...(memory?.kvCache === undefined ? {} : { kvCache: memory.kvCache }),
+    ...(outside === undefined ? {} : { outside }),
     ...(numerics === undefined ? {} : { numerics }),
     ...(memory === undefined ? {} : { options: optionViews(analysis, resolved, memory) }),
   };
