@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
 import { choiceSuite } from './choice.suite';
+import { effectiveSuite } from './effective.suite';
 import { languageSuite } from './language.suite';
 import { lifecycleSuite } from './lifecycle.suite';
 import { panelSuite } from './panels.suite';
@@ -18,6 +19,7 @@ export function run(): Promise<void> {
   // First of all: it looks at an editor in which no config was opened yet.
   lifecycleSuite();
   languageSuite();
+  effectiveSuite();
   choiceSuite();
   panelSuite();
   const outcomes: Outcome[] = [];

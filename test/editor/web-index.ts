@@ -1,4 +1,5 @@
 import { choiceSuite } from './choice.suite';
+import { effectiveSuite } from './effective.suite';
 import { languageSuite } from './language.suite';
 import { lifecycleSuite } from './lifecycle.suite';
 import { panelSuite } from './panels.suite';
@@ -10,6 +11,7 @@ export function run(): Promise<void> {
   mocha.setup({ ui: 'bdd', reporter: 'spec', color: false, timeout: 60_000 });
   lifecycleSuite();
   languageSuite();
+  effectiveSuite();
   choiceSuite();
   panelSuite();
   let passed = 0;
