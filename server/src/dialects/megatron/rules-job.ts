@@ -302,6 +302,24 @@ const lengths: readonly Check[] = checks(LAUNCHER, [
 
 const rest: readonly Check[] = checks(LAUNCHER, [
   {
+    rule: 'kv-heads-copied',
+    severity: 'information',
+    covers: ['MEG-101'],
+    keys: ['num_query_groups', 'tensor_model_parallel_size', 'group_query_attention'],
+    when: (values) => {
+      const groups = values.integer('num_query_groups');
+      const tensor = degreeOf(values, 'tensor_model_parallel_size');
+      if (groups === undefined || tensor === undefined || groups < 1 || off(values, 'group_query_attention'))
+        return false;
+      return groups < tensor && tensor % groups === 0;
+    },
+    says: (values) => {
+      const groups = values.integer('num_query_groups') ?? 1;
+      const tensor = degreeOf(values, 'tensor_model_parallel_size') ?? 1;
+      return `${groups} key/value groups over ${tensor} tensor-parallel ranks: each is copied onto ${tensor / groups}. Older releases stop here and want a multiple of TP.`;
+    },
+  },
+  {
     rule: 'loss-fusion-refused',
     severity: 'warning',
     covers: ['MEG-060'],

@@ -5,7 +5,8 @@ import { formFindings } from './exclusive';
 import { expertChecks } from './rules-experts';
 import { jobChecks, memoryChecks } from './rules-job';
 import { pipelineChecks } from './rules-pipeline';
-import { formatChecks, shardingChecks } from './rules-sharding';
+import { optimizerChecks } from './rules-optimizer';
+import { shardingChecks } from './rules-sharding';
 import { LAUNCHER } from './sources';
 import { megatronValues, type Check, type MegatronValues } from './values';
 
@@ -15,7 +16,7 @@ export const megatronChecks: readonly Check[] = [
   ...pipelineChecks,
   ...expertChecks,
   ...shardingChecks,
-  ...formatChecks,
+  ...optimizerChecks,
   ...memoryChecks,
 ];
 
