@@ -1,7 +1,7 @@
 import type { Finding } from '../plan/finding';
 import type { ModelSpec } from '../engine/model/spec';
 import type { Plan, Place, Planned, ResolvedPlan } from '../plan/plan';
-import type { ConfigLanguage, ConfigTree } from '../syntax/tree';
+import type { ConfigLanguage, ConfigTree, Span } from '../syntax/tree';
 import type { Vocabulary } from './vocabulary';
 
 /** What a file could be, with the evidence. Names alone never suffice. */
@@ -38,6 +38,14 @@ export interface Known {
   readonly model: Planned<ModelSpec>;
 }
 
+/** An argument of a command inside a document, and where its own dialect knows it. */
+export interface ArgumentWord {
+  readonly keySpan: Span;
+  readonly span: Span;
+  readonly dialect: string;
+  readonly path: readonly string[];
+}
+
 export interface DialectReading {
   readonly plan: Plan;
   /** Fills the defaults that the framework takes from the device or the model; never changes a value that the file states. */
@@ -47,6 +55,8 @@ export interface DialectReading {
   /** Findings only this dialect can give and that need the model, the cluster or another file's values. */
   readonly check?: (resolved: ResolvedPlan) => readonly Finding[];
   readonly references: readonly Reference[];
+  /** Arguments of the commands that the document starts, for what they mean at their own place. */
+  readonly words?: readonly ArgumentWord[];
 }
 
 /** One framework's file format: how to recognise it and how to read it. */

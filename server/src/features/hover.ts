@@ -5,6 +5,7 @@ import type { Assumption } from '../plan/plan';
 import { nodeAt } from '../syntax/query';
 import type { Span } from '../syntax/tree';
 import type { Analysis, FileLookup } from './analysis';
+import { argumentInfo } from './arguments';
 import { answersFor, gpuIsAssumed, peakClass } from './answers';
 import { costLines } from './cost';
 import { fieldsInDocument } from './fields';
@@ -99,7 +100,8 @@ export function hover(analysis: Analysis, position: Position, files: FileLookup 
   const offset = analysis.lines.offsetAt(position);
   const target = fieldAt(analysis, offset);
   const node = nodeAt(analysis.tree, offset);
-  const info = node === undefined ? undefined : keyInfo(analysis.dialect.id, node.path);
+  const info =
+    argumentInfo(analysis, offset) ?? (node === undefined ? undefined : keyInfo(analysis.dialect.id, node.path));
   if (target === undefined && info === undefined) return null;
   const answers = answersAt(analysis, target?.field);
   const lines: string[] = [];

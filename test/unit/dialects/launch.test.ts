@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { analyze } from '../../../server/src/features/analyze';
 import type { Analysis } from '../../../server/src/features/analysis';
+import { hover } from '../../../server/src/features/hover';
 import type { Finding } from '../../../server/src/plan/finding';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/dialects');
@@ -168,5 +169,22 @@ describe('findings on the argument itself', () => {
     const analysis = analysisOf(text, 'run.sh');
     expect(analysis.detection?.dialect).toBe('shell');
     expect(analysis.references.map(({ uri }) => uri)).toEqual(['file:///w/zero3.json']);
+  });
+});
+
+describe('hover on an argument', () => {
+  const shownAt = (path: string, needle: string): string => {
+    const { text, analysis } = fixture(path);
+    const answer = hover(analysis, analysis.lines.positionAt(text.indexOf(needle) + 3));
+    return answer === null ? '' : JSON.stringify(answer.contents);
+  };
+
+  it.each([
+    ['shell/pretrain.sh', '--seq-length'],
+    ['shell/serve.sh', '--max-model-len'],
+    ['kubernetes/lws.yaml', '--trust-remote-code'],
+    ['srt-slurm/sweep.yaml', 'data-parallel-size'],
+  ])('says in %s what %s means', (path, needle) => {
+    expect(shownAt(path, needle).length).toBeGreaterThan(40);
   });
 });

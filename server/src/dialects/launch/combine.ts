@@ -3,7 +3,7 @@ import type { Plan, Planned, ResolvedPlan } from '../../plan/plan';
 import { resolvePlan } from '../../plan/resolve';
 import { checkPlan } from '../../plan/rules/rules';
 import { usablePlan } from '../../plan/usable';
-import type { DialectReading } from '../dialect';
+import type { ArgumentWord, DialectReading } from '../dialect';
 import { findModel } from '../presets';
 import type { Launch } from './launch';
 
@@ -80,6 +80,17 @@ function judge({ reading }: Launch, document: ResolvedPlan): readonly Finding[] 
   return [...usable.findings, ...checkPlan({ plan: usable.plan, resolved }), ...(reading.check?.(resolved) ?? [])];
 }
 
+/** Options of one launch where they stand, by the dialect of its program. */
+function wordsOf({ program, options }: Launch): ArgumentWord[] {
+  return options.entries.map(({ key, keySpan, value }) => ({
+    keySpan,
+    span: value.span,
+    dialect: program === 'trainer' ? 'trl' : program,
+    path:
+      program === 'megatron' ? ['MODEL_ARGS', `--${key}`] : [program === 'trainer' ? key.replaceAll('-', '_') : key],
+  }));
+}
+
 function keyOf({ rule, message, at }: Finding): string {
   return `${rule} ${at?.span.start ?? ''} ${at?.span.end ?? ''} ${message}`;
 }
@@ -110,6 +121,7 @@ export function combine(launches: readonly Launch[], across: readonly Finding[] 
     ...main.reading,
     findings: unique([...across, ...told]),
     references: launches.flatMap(({ reading }) => reading.references),
+    words: launches.flatMap(wordsOf),
     ...(check === undefined ? {} : { check }),
   };
 }
