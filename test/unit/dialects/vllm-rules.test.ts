@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { itJudges, type RuleCase } from './cases';
-import { fixed, readAs, told } from './reading';
+import { dialectOf, fixed, readAs, told } from './reading';
 
 const BASE = 'tensor-parallel-size: 8\nmax-num-seqs: 64\n';
 
@@ -253,5 +253,22 @@ describe('fixes', () => {
     expect(repaired('tensorrt-llm', "moe_config: { backend: 'cutlass' }\n")).toBe(
       "moe_config: { backend: 'CUTLASS' }\n",
     );
+  });
+});
+
+describe('engine arguments in JSON', () => {
+  const engine =
+    '{"model": "org/m", "tensor_parallel_size": 8, "gpu_memory_utilization": 0.9, "enforce_eager": false, "max_num_seqs": 64, "max_num_batched_tokens": 32}';
+  it('are read as what the engine takes', () => {
+    expect(dialectOf(engine, 'model.json', 'json')).toBe('vllm');
+    const { plan, findings } = readAs('vllm', engine, 'json');
+    expect(plan.layout.tensor?.value).toBe(8);
+    expect(told(findings)).toEqual(['error batch-limits-conflict']);
+  });
+  it('are not seen in any JSON that has a word of theirs', () => {
+    expect(
+      dialectOf('{"model": "m", "max_model_len": 4096, "temperature": 0.2}', 'settings.json', 'json'),
+    ).toBeUndefined();
+    expect(dialectOf('{"name": "x", "port": 8000, "host": "h"}', 'server.json', 'json')).toBeUndefined();
   });
 });

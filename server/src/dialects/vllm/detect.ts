@@ -61,6 +61,11 @@ const FOREIGN = [
   'rollout',
 ];
 
+function flagIsOwn(key: string): boolean {
+  const match = matchVllmKey(key);
+  return 'flag' in match && OWN.includes(match.flag);
+}
+
 function flat(root: MapNode): Detection | undefined {
   if (FOREIGN.some((key) => hasKey(root, key)) || root.entries.length > 300) return undefined;
   const flags = root.entries.map(({ key }) => {
@@ -144,5 +149,7 @@ function recipe(root: MapNode): Detection | undefined {
 export function detectVllm(tree: ConfigTree, _fileName: string): Detection | undefined {
   const root = rootMap(tree);
   if (root === undefined || tree.language === 'toml') return undefined;
-  return evaluation(tree, root) ?? recipe(root) ?? (tree.language === 'yaml' ? flat(root) : undefined);
+  // Engine arguments of a Triton or Ray deployment are JSON; few keys of them are too little to go by.
+  const few = tree.language === 'json' && root.entries.filter(({ key }) => flagIsOwn(key)).length < 2;
+  return evaluation(tree, root) ?? recipe(root) ?? (few ? undefined : flat(root));
 }

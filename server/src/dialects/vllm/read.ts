@@ -97,5 +97,7 @@ export function readVllm(tree: ConfigTree, read: ReadCompanion): DialectReading 
   if (childOf(root, 'server_args') !== undefined) return readEvaluation(root, tree, read);
   if (mapOf(root, 'model') !== undefined && mapOf(root, 'meta') !== undefined) return readRecipe(root, tree, read);
   const model = positional(root);
-  return readVllmArguments(root, read, { text: tree.text, form: 'file', ...(model === undefined ? {} : { model }) });
+  // JSON goes to the engine's own class, which takes false for what it is.
+  const form = tree.language === 'json' ? 'command' : 'file';
+  return readVllmArguments(root, read, { text: tree.text, form, ...(model === undefined ? {} : { model }) });
 }
