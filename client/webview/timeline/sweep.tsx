@@ -137,7 +137,7 @@ function ParetoChart({ view }: { readonly view: SweepView }): JSX.Element {
       )}
       <polyline class="front" points={line} />
       {[...view.rows]
-        .sort((a, b) => Number(a.pareto) - Number(b.pareto) || Number(a.own) - Number(b.own))
+        .sort((a, b) => Number(a.own) - Number(b.own) || Number(a.pareto) - Number(b.pareto))
         .map((row) => (
           <Mark key={`${row.kind} ${row.microbatches} ${row.chunks}`} row={row} scale={scale} />
         ))}

@@ -129,6 +129,9 @@ describe('a sweep', () => {
     });
     const marked = markPareto([row(1, 9), row(2, 5), row(3, 5), row(4, 1), row(4, 1)]);
     expect(marked.map(({ pareto }) => pareto)).toEqual([true, true, false, true, true]);
+    // What does not fit beats nothing and is no choice.
+    const full = markPareto([{ ...row(1, 9), fits: false }, row(2, 5)]);
+    expect(full.map(({ pareto }) => pareto)).toEqual([false, true]);
   });
 
   it('covers every kind, several batches and chunks', () => {

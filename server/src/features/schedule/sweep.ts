@@ -117,11 +117,13 @@ export function tryUnder(resolved: ResolvedPlan, ask: ScheduleAsk): SweepTry {
   };
 }
 
-/** Marks the rows that no other row beats in both time and memory; refusals are left out. */
+/** Marks the rows that no other row beats in both time and memory, among those that fit. */
 export function markPareto(rows: readonly SweepRow[]): SweepRow[] {
   const weight = (row: SweepRow): number => row.peakBytes ?? row.peakActivations;
+  const fitting = rows.filter(({ fits }) => fits !== false);
   return rows.map((row) => {
-    const beaten = rows.some(
+    if (row.fits === false) return { ...row, pareto: false };
+    const beaten = fitting.some(
       (other) =>
         other.step <= row.step &&
         weight(other) <= weight(row) &&
