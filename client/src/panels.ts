@@ -1,9 +1,11 @@
 import * as vscode from 'vscode';
 import type { NoView, SourceLink, ViewParams } from '../../server/src/protocol/common';
 import type { FromWebview, PanelKind, PanelState, ScheduleRequest, ToWebview } from '../../server/src/protocol/panels';
+import type { PlacementParams, PlacementRequest } from '../../server/src/protocol/placement';
 import { REQUEST, type AnalysisChangedParams } from '../../server/src/protocol/requests';
 import type { ClientHandle } from './client';
 import { panelHtml } from './panel-html';
+import { editPlacement } from './placement-edit';
 import { saveExport } from './save';
 import { scheduleQueries, type ScheduleQueries } from './schedule-queries';
 
@@ -33,7 +35,7 @@ interface OpenPanel {
   pinned: boolean;
   ready: boolean;
   disposed: boolean;
-  parameters: ScheduleRequest & { readonly policy?: string };
+  parameters: ScheduleRequest & PlacementRequest;
   /** What the timeline asks besides its picture. */
   readonly queries: ScheduleQueries;
   /** Counts requests: an answer that a newer one has overtaken is dropped. */
@@ -86,6 +88,7 @@ async function refresh(context: Context, open: OpenPanel): Promise<void> {
     const answer: unknown = await client.sendRequest(REQUESTS[open.kind], params);
     if (open.disposed || mine !== open.asked) return;
     await send(open, answer);
+    if (open.kind === 'placement' && open.parameters.compare === true) await compared(context, open, mine, params);
     if (open.kind === 'timeline') await open.queries.again({ uri: open.uri, ...open.parameters });
   } catch (error) {
     context.output.error(`${TITLES[open.kind]} of ${open.uri}: ${String(error)}`);
@@ -93,6 +96,13 @@ async function refresh(context: Context, open: OpenPanel): Promise<void> {
     const reason = 'No answer came for this file; the log says why (Shardlens: Show Log).';
     await send(open, { empty: true, uri: open.uri, reason } satisfies NoView);
   }
+}
+
+/** The same picture with others beside it: slower, so it comes second. */
+async function compared(context: Context, open: OpenPanel, mine: number, params: PlacementParams): Promise<void> {
+  const client = await context.client.get();
+  const answer: unknown = await client.sendRequest(REQUEST.placementCompare, params);
+  if (!open.disposed && mine === open.asked) await send(open, answer);
 }
 
 /** Everything of a request but its type; what it leaves out is not sent. */
@@ -116,6 +126,9 @@ function receive(context: Context, open: OpenPanel, message: FromWebview, unpinn
     case 'request':
       open.parameters = parametersOf(message);
       void refresh(context, open);
+      return;
+    case 'edit':
+      editPlacement(context.client, open.uri, message.changes).then(undefined, failed);
       return;
     case 'pin':
       open.pinned = message.pinned;

@@ -1,27 +1,28 @@
 import type { JSX, RefObject } from 'preact';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
 import type { PlacementView } from '../../../server/src/protocol/placement';
-import { Assumptions, EmptyState, ExportMenu, LiveRegion, PinTool, StaleBar, Tool } from '../kit/chrome';
-import { exportName, savePng, saveSvg, saveText } from '../kit/export';
+import { Assumptions, EmptyState, LiveRegion, StaleBar } from '../kit/chrome';
 import type { Host } from '../kit/host';
 import { KeyHelp } from '../kit/key-help';
 import type { KeyRow } from '../kit/key-help';
 import { isEmpty, usePanel } from '../kit/panel';
 import type { Panel } from '../kit/panel';
 import type { StageHandle } from '../kit/stage';
-import { DataTable, toCsv } from '../kit/table';
+import { DataTable } from '../kit/table';
 import { useTheme } from '../kit/theme';
 import type { Theme } from '../kit/theme';
-import { spoken } from '../kit/tooltip';
-import { describeLayer, describeSlot, balanceText } from './describe';
-import { heatScene } from './draw-heatmap';
-import { layerScene } from './draw-layer';
-import { PlacementFacts, PlacementLegend, PolicyPicker } from './head';
+import { useChoices, useDraft, useRequest } from './choices';
+import type { Choices, Draft, Request } from './choices';
+import { Compare } from './compare';
+import { balanceText } from './describe';
+import { PlacementFacts, PlacementLegend, PlacementNotes, PolicyPicker } from './head';
 import { Heatmap } from './heatmap';
 import { LayerMap } from './layer-map';
 import { decodePlacement, gpuOf, layerName } from './model';
 import type { PlacementModel } from './model';
-import { allColumns, layerColumns } from './table';
+import { layerColumns } from './table';
+import { PlacementTools } from './tools';
+import { WhatIf } from './what-if';
 
 const KEY_ROWS: readonly KeyRow[] = [
   ['↑ ↓', 'layers: one up, down; in a layer: slot up, down'],
@@ -31,8 +32,12 @@ const KEY_ROWS: readonly KeyRow[] = [
   ['n', 'the next worse layer'],
   ['Enter', 'from the layers to the experts of one'],
   ['r', 'the next replica of the expert'],
+  ['m', 'in a layer: pick the expert up; on another slot: swap the two'],
+  ['d', 'with an expert picked up: put a copy of it here'],
+  ['z', 'undo the last change of a slot'],
   ['Home End', 'first, last'],
-  ['Esc', 'clear the selection'],
+  ['Esc', 'put down, clear the selection'],
+  ['c', 'compare with other placements'],
   ['t', 'table on, off'],
   ['?', 'this list'],
 ];
@@ -45,26 +50,15 @@ export function PlacementApp({ host }: { readonly host: Host }): JSX.Element {
     () => (answer === undefined || isEmpty(answer) ? undefined : decodePlacement(answer)),
     [answer],
   );
-  const asked = useRef(false);
-  useEffect(() => {
-    // The policy picked before a reload is asked for again, once; the host begins with the file's own.
-    const policy = panel.kept['policy'];
-    if (model === undefined || asked.current) return;
-    asked.current = true;
-    if (typeof policy === 'string' && policy !== model.view.policy) host.post({ type: 'request', policy });
-  }, [model]);
-  const askPolicy = useCallback((policy: string | undefined) => {
-    panel.keep({ policy });
-    host.post({ type: 'request', ...(policy === undefined ? {} : { policy }) });
-  }, []);
+  const request = useRequest(host, panel, model !== undefined);
   if (answer === undefined) return <main class="panel" aria-busy="true" />;
   if (model === undefined) {
     return (
       <main class="panel">
         <h1 class="sr-only">Expert placement</h1>
         <EmptyState reason={isEmpty(answer) ? answer.reason : ''}>
-          {panel.kept['policy'] === undefined ? null : (
-            <button type="button" class="plain" onClick={() => askPolicy(undefined)}>
+          {Object.keys(request.asked).length === 0 ? null : (
+            <button type="button" class="plain" onClick={request.reset}>
               Back to the placement in the file
             </button>
           )}
@@ -72,79 +66,22 @@ export function PlacementApp({ host }: { readonly host: Host }): JSX.Element {
       </main>
     );
   }
-  return <Placement key={model.view.uri} host={host} panel={panel} model={model} onPolicy={askPolicy} />;
-}
-
-interface PlacementProps {
-  readonly host: Host;
-  readonly panel: Panel<PlacementView>;
-  readonly model: PlacementModel;
-}
-
-/** A whole number that is kept over reloads; one that the view no longer has becomes `initial` again. */
-function useKeptIndex(
-  panel: Panel<PlacementView>,
-  name: string,
-  initial: number,
-  below: number,
-): readonly [number, (value: number) => void] {
-  const kept = panel.kept[name];
-  const [value, set] = useState(typeof kept === 'number' ? Math.floor(kept) : initial);
-  const change = (next: number): void => {
-    set(next);
-    panel.keep({ [name]: next });
-  };
-  return [value < below ? value : initial, change];
-}
-
-/** Everything of the panel that the user has chosen, and what was said about it last. */
-interface Choices {
-  readonly layer: number;
-  readonly chooseLayer: (layer: number) => void;
-  readonly slot: number;
-  readonly chooseSlot: (slot: number) => void;
-  readonly table: boolean;
-  readonly setTable: (on: boolean) => void;
-  readonly said: string;
-}
-
-function useChoices(model: PlacementModel, panel: Panel<PlacementView>): Choices {
-  const { view } = model;
-  const [layer, setLayer] = useKeptIndex(panel, 'layer', model.worstFirst[0] ?? 0, view.layers);
-  const [slot, setSlot] = useKeptIndex(panel, 'slot', -1, view.slots);
-  const [table, setTable] = useState(panel.kept['table'] === true);
-  const [said, say] = useState('');
-  return {
-    layer,
-    chooseLayer: (next) => {
-      setLayer(next);
-      say(spoken(describeLayer(model, next)));
-    },
-    slot,
-    chooseSlot: (next) => {
-      setSlot(next);
-      say(next < 0 ? '' : spoken(describeSlot(model, layer, next)));
-    },
-    table,
-    setTable: (on) => {
-      setTable(on);
-      panel.keep({ table: on });
-    },
-    said,
-  };
+  return <Placement key={model.view.uri} host={host} panel={panel} given={model} request={request} />;
 }
 
 interface LayerSectionProps {
-  readonly model: PlacementModel;
+  readonly draft: Draft;
   readonly theme: Theme;
   readonly choices: Choices;
   readonly stage: RefObject<StageHandle | null>;
+  readonly held: number;
   readonly onKey: (key: string) => boolean;
 }
 
 /** The chosen layer with its balance as a heading. */
-function LayerSection({ model, theme, choices, stage, onKey }: LayerSectionProps): JSX.Element {
+function LayerSection({ draft, theme, choices, stage, held, onKey }: LayerSectionProps): JSX.Element {
   const { layer, slot, chooseSlot } = choices;
+  const { model } = draft;
   const { meanOverMax, lowerBound } = model.view;
   const note = `balance ${balanceText(meanOverMax[layer])} mean/max, best possible ${balanceText(lowerBound[layer])}`;
   return (
@@ -152,30 +89,92 @@ function LayerSection({ model, theme, choices, stage, onKey }: LayerSectionProps
       <h2>
         Layer {layerName(model, layer)} <span class="note">{note}</span>
       </h2>
-      <LayerMap model={model} theme={theme} layer={layer} slot={slot} stage={stage} onSlot={chooseSlot} onKey={onKey} />
+      <LayerMap
+        model={model}
+        theme={theme}
+        layer={layer}
+        slot={slot}
+        stage={stage}
+        held={held}
+        effect={(from, to, copy) => draft.effect(layer, from, to, copy)}
+        onDrop={(from, to, copy) => draft.drop(layer, from, to, copy)}
+        onSlot={chooseSlot}
+        onKey={onKey}
+      />
     </section>
   );
 }
 
-function Placement({
-  host,
-  panel,
-  model,
-  onPolicy,
-}: PlacementProps & { readonly onPolicy: (policy: string) => void }): JSX.Element {
+interface Keys {
+  readonly draft: Draft;
+  readonly choices: Choices;
+  readonly held: number;
+  readonly setHeld: (slot: number) => void;
+  readonly openHelp: () => void;
+  readonly toggleCompare: () => void;
+}
+
+/** Keys of the whole panel; true when the key was one. */
+function pressed(key: string, { draft, choices, held, setHeld, openHelp, toggleCompare }: Keys): boolean {
+  const { layer, slot, table } = choices;
+  switch (key) {
+    case 't':
+      choices.setTable(!table);
+      return true;
+    case '?':
+      openHelp();
+      return true;
+    case 'c':
+      toggleCompare();
+      return true;
+    case 'z':
+      draft.undo();
+      return true;
+    case 'Escape':
+      setHeld(-1);
+      return true;
+    case 'm':
+    case 'd':
+      if (held >= 0 && slot >= 0) draft.drop(layer, held, slot, key === 'd');
+      else if (key === 'm' && slot >= 0)
+        choices.say('Picked up; m on another slot swaps, d copies, Escape puts it down.');
+      setHeld(held < 0 && key === 'm' ? slot : -1);
+      return true;
+    default:
+      return false;
+  }
+}
+
+interface PlacementProps {
+  readonly host: Host;
+  readonly panel: Panel<PlacementView>;
+  readonly given: PlacementModel;
+  readonly request: Request;
+}
+
+function Placement({ host, panel, given, request }: PlacementProps): JSX.Element {
   const theme = useTheme();
+  const choices = useChoices(given, panel);
+  const draft = useDraft(host, given, choices.say);
+  const { model } = draft;
   const { view } = model;
-  const choices = useChoices(model, panel);
   const { layer, slot, chooseLayer, chooseSlot, table, setTable } = choices;
   const [help, setHelp] = useState(false);
+  const [held, setHeld] = useState(-1);
   const map = useRef<StageHandle>(null);
   const columns = useMemo(() => layerColumns(model, layer), [model, layer]);
-  const onKey = (key: string): boolean => {
-    if (key === 't') setTable(!table);
-    else if (key === '?') setHelp(true);
-    else return false;
-    return true;
+  const compare = request.asked.compare === true;
+  const setCompare = (on: boolean): void => request.ask({ compare: on ? true : undefined });
+  const keys: Keys = {
+    draft,
+    choices,
+    held,
+    setHeld,
+    openHelp: () => setHelp(true),
+    toggleCompare: () => setCompare(!compare),
   };
+  const onKey = (key: string): boolean => pressed(key, keys);
+  const onPolicy = (policy: string): void => request.ask({ policy });
   return (
     <main class="panel">
       <header>
@@ -189,16 +188,17 @@ function Placement({
             theme={theme}
             layer={layer}
             table={table}
+            compare={compare}
             onTable={setTable}
+            onCompare={setCompare}
             onHelp={() => setHelp(true)}
           />
         </div>
         <PlacementFacts model={model} onReveal={(link) => host.post({ type: 'reveal', link })} onLayer={chooseLayer} />
+        <WhatIf model={model} asked={request.asked} onAsk={request.ask} />
       </header>
       <StaleBar reason={view.stale} />
-      {view.uniformLoads ? (
-        <p class="formula note">No loads are given: every expert is taken as equally busy.</p>
-      ) : null}
+      <PlacementNotes view={view} changed={draft.changed} onUndo={draft.undo} />
       <Assumptions items={view.assumptions} />
       <div class="maps">
         <Heatmap
@@ -214,9 +214,12 @@ function Placement({
           }}
           onKey={onKey}
         />
-        <LayerSection model={model} theme={theme} choices={choices} stage={map} onKey={onKey} />
+        <LayerSection draft={draft} theme={theme} choices={choices} stage={map} held={held} onKey={onKey} />
       </div>
       <PlacementLegend model={model} theme={theme} />
+      {compare ? (
+        <Compare model={model} theme={theme} rows={view.compare} onPolicy={onPolicy} onLayer={chooseLayer} />
+      ) : null}
       {table ? (
         <DataTable
           caption={`Slots of layer ${layerName(model, layer)}`}
@@ -229,59 +232,5 @@ function Placement({
       {help ? <KeyHelp rows={KEY_ROWS} onClose={() => setHelp(false)} /> : null}
       <LiveRegion text={choices.said} />
     </main>
-  );
-}
-
-interface PlacementToolsProps extends PlacementProps {
-  readonly theme: Theme;
-  readonly layer: number;
-  readonly table: boolean;
-  readonly onTable: (on: boolean) => void;
-  readonly onHelp: () => void;
-}
-
-function PlacementTools({
-  host,
-  panel,
-  model,
-  theme,
-  layer,
-  table,
-  onTable,
-  onHelp,
-}: PlacementToolsProps): JSX.Element {
-  const { uri, policy, layers, slots } = model.view;
-  const name = (what: string, extension: string): string => exportName(uri, `placement-${policy}-${what}`, extension);
-  const one = `layer-${layerName(model, layer)}`;
-  return (
-    <div class="tools">
-      <Tool icon="table" label="Show as table (t)" pressed={table} onClick={() => onTable(!table)} />
-      <ExportMenu
-        choices={[
-          {
-            label: 'All layers as SVG',
-            run: () => saveSvg(host, name('layers', 'svg'), heatScene(model, theme, layer), theme),
-          },
-          {
-            label: 'All layers as PNG',
-            run: () => savePng(host, name('layers', 'png'), heatScene(model, theme, layer), theme),
-          },
-          {
-            label: 'This layer as SVG',
-            run: () => saveSvg(host, name(one, 'svg'), layerScene(model, theme, layer), theme),
-          },
-          {
-            label: 'This layer as PNG',
-            run: () => savePng(host, name(one, 'png'), layerScene(model, theme, layer), theme),
-          },
-          {
-            label: 'All slots as CSV',
-            run: () => saveText(host, name('slots', 'csv'), toCsv(layers * slots, allColumns(model))),
-          },
-        ]}
-      />
-      <Tool icon="keys" label="Keys (?)" onClick={onHelp} />
-      <PinTool pinned={panel.pinned} onPin={panel.setPinned} />
-    </div>
   );
 }

@@ -112,6 +112,27 @@ export function drawLit(
   }
 }
 
+/** Frames the slot that an expert comes from and the one it would go to, with a line between them. */
+export function drawMove(
+  pen: Pen,
+  model: PlacementModel,
+  layout: LayerLayout,
+  theme: Theme,
+  from: number,
+  to: number,
+): void {
+  const frame = (slot: number): { readonly x: number; readonly y: number } => {
+    const { x, y } = slotCorner(model, layout, slot);
+    pen.frame(x - 1.5, y - 1.5, layout.cellWidth + 2, layout.cellHeight + 2, { color: theme.background, width: 4 });
+    pen.frame(x - 1.5, y - 1.5, layout.cellWidth + 2, layout.cellHeight + 2, { color: theme.focus, width: 2 });
+    return { x: x + layout.cellWidth / 2, y: y + layout.cellHeight / 2 };
+  };
+  const start = frame(from);
+  if (to < 0 || to === from) return;
+  const end = frame(to);
+  pen.line([start.x, start.y, end.x, end.y], { color: theme.focus, width: 2 });
+}
+
 export function layerScene(model: PlacementModel, theme: Theme, layer: number): Scene {
   const width = model.view.gpus > 64 ? 1400 : 960;
   const layout = layerLayout(model, width, 0, 0);

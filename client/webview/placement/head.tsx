@@ -3,7 +3,7 @@ import type { SourceLink } from '../../../server/src/protocol/common';
 import type { PlacementView } from '../../../server/src/protocol/placement';
 import { Facts, OtherLinks } from '../kit/chrome';
 import type { Fact } from '../kit/chrome';
-import { integer } from '../kit/format';
+import { bytesText, integer } from '../kit/format';
 import { Swatch } from '../kit/swatch';
 import type { Theme } from '../kit/theme';
 import { balanceText, firstDuplicate, meanOf, redundantText, times } from './describe';
@@ -46,6 +46,33 @@ export function PolicyPicker({ view, onPolicy }: PolicyPickerProps): JSX.Element
   );
 }
 
+const DISPATCH = { static: 'static dispatch', dynamic: 'random copies', lp: 'best split' } as const;
+
+/** Balance under the dispatch of the file, traffic, and what the frameworks themselves would print. */
+function measureFacts({ view }: PlacementModel): Fact[] {
+  const { evenness, traffic, dispatch, fixed, lp } = view;
+  const facts: Fact[] = [];
+  const sent = dispatch === 'static' ? fixed : dispatch === 'lp' ? lp : undefined;
+  if (dispatch !== undefined && sent !== undefined)
+    facts.push({ label: 'As dispatched', value: balanceText(sent), note: DISPATCH[dispatch] });
+  if (evenness !== undefined)
+    facts.push({
+      label: 'Printed',
+      value: evenness.sglang.toFixed(3),
+      note: `by SGLang; ${evenness.vllm.toFixed(3)} by vLLM; imbalance ${evenness.tensorrtLlm.toFixed(3)} by TensorRT-LLM`,
+    });
+  if (traffic !== undefined) {
+    const network =
+      view.nodes === 1
+        ? ''
+        : `, ${traffic.remoteNodes.toFixed(2)} other nodes, ${bytesText(traffic.dispatchBytes + traffic.combineBytes)} there and back`;
+    facts.push({ label: 'A token reaches', value: `${traffic.gpus.toFixed(1)} GPUs`, note: `a layer${network}` });
+  }
+  if (view.expertBytes !== undefined)
+    facts.push({ label: 'One slot', value: bytesText(view.expertBytes * view.layers), note: 'a GPU, all layers' });
+  return facts;
+}
+
 export interface PlacementFactsProps {
   readonly model: PlacementModel;
   readonly onReveal: (link: SourceLink) => void;
@@ -79,6 +106,7 @@ export function PlacementFacts({ model, onReveal, onLayer }: PlacementFactsProps
       value: balanceText(meanOf(view.meanOverMax)),
       note: `mean/max, mean over layers; best possible ${balanceText(meanOf(view.lowerBound))}`,
     },
+    ...measureFacts(model),
     {
       label: 'Worst layer',
       value: String(layerName(model, worst)),
@@ -104,6 +132,43 @@ export function PlacementFacts({ model, onReveal, onLayer }: PlacementFactsProps
     <>
       <Facts facts={facts} />
       <OtherLinks links={view.links.filter((link) => !shown.has(link))} onReveal={onReveal} />
+    </>
+  );
+}
+
+/** What the loads were and what happened that nobody asked for; changes that are in no file yet. */
+export function PlacementNotes({
+  view,
+  changed,
+  onUndo,
+}: {
+  readonly view: PlacementView;
+  readonly changed: number;
+  readonly onUndo: () => void;
+}): JSX.Element {
+  const loads = view.uniformLoads
+    ? 'No loads are given: every expert is taken as equally busy. Name a recording in the file: # shardlens: loads=…'
+    : view.loadsName === undefined
+      ? undefined
+      : `Loads: ${view.loadsName}`;
+  return (
+    <>
+      {[loads, ...(view.notes ?? [])].map((note) =>
+        note === undefined ? null : (
+          <p key={note} class="formula note">
+            {note}
+          </p>
+        ),
+      )}
+      {changed === 0 ? null : (
+        <p class="formula" role="status">
+          <span class="badge">{changed === 1 ? '1 change' : `${changed} changes`}</span> of slots, in no file yet; save
+          the placement to keep them.{' '}
+          <button type="button" class="link" onClick={onUndo}>
+            Undo
+          </button>
+        </p>
+      )}
     </>
   );
 }

@@ -1,5 +1,5 @@
 import { decodeColumn } from '../../../server/src/protocol/columns';
-import type { PlacementView } from '../../../server/src/protocol/placement';
+import type { PlacementView, SlotChange } from '../../../server/src/protocol/placement';
 
 /** A view unpacked: where every replica sits and how loaded everything is, in flat arrays a layer after the other. */
 export interface PlacementModel {
@@ -82,11 +82,28 @@ function doubles(array: ReturnType<typeof decodeColumn>): Float64Array {
   return array instanceof Float64Array ? array : Float64Array.from(array);
 }
 
-/** Unpacks a view once. */
-export function decodePlacement(view: PlacementView): PlacementModel {
-  const decoded = decodeColumn(view.columns.physicalToLogical);
-  const map = decoded instanceof Int32Array ? decoded : Int32Array.from(decoded);
-  const loads = doubles(decodeColumn(view.columns.loads));
+/** GPU loads when all copies of an expert share equally, from the loads of the slots. */
+function gpuLoadsOf(view: PlacementView, slotLoads: Float64Array, slotsPerGpu: number): Float64Array {
+  const sums = new Float64Array(view.layers * view.gpus);
+  slotLoads.forEach((load, at) => {
+    const cell = Math.floor(at / view.slots) * view.gpus + Math.floor((at % view.slots) / slotsPerGpu);
+    sums[cell] = (sums[cell] ?? 0) + load;
+  });
+  return sums;
+}
+
+/** mean / max of a row of loads that are shares of their mean. */
+function evennessOf(ratio: Float64Array): number {
+  const most = ratio.reduce((a, b) => Math.max(a, b), 0);
+  return most > 0 ? 1 / most : 1;
+}
+
+function modelOf(
+  view: PlacementView,
+  map: Int32Array,
+  loads: Float64Array,
+  given: Float64Array | undefined,
+): PlacementModel {
   const slotsPerGpu = Math.max(1, Math.round(view.slots / Math.max(1, view.gpus)));
   const copies = copiesOf(view, map);
   const slotLoads = new Float64Array(map.length);
@@ -94,7 +111,7 @@ export function decodePlacement(view: PlacementView): PlacementModel {
     const cell = Math.floor(at / view.slots) * view.experts + expert;
     slotLoads[at] = (loads[cell] ?? 0) / Math.max(1, copies[cell] ?? 1);
   });
-  const gpuRatio = ratios(doubles(decodeColumn(view.columns.gpuLoads)), view.layers);
+  const gpuRatio = ratios(given ?? gpuLoadsOf(view, slotLoads, slotsPerGpu), view.layers);
   const slotRatio = ratios(slotLoads, view.layers);
   const rows = Array.from({ length: view.layers }, (_, layer) => layer);
   return {
@@ -111,6 +128,26 @@ export function decodePlacement(view: PlacementView): PlacementModel {
     gpuScale: scaleOf(gpuRatio),
     slotScale: scaleOf(slotRatio),
   };
+}
+
+/** Unpacks a view once. */
+export function decodePlacement(view: PlacementView): PlacementModel {
+  const decoded = decodeColumn(view.columns.physicalToLogical);
+  const map = decoded instanceof Int32Array ? decoded : Int32Array.from(decoded);
+  return modelOf(view, map, doubles(decodeColumn(view.columns.loads)), doubles(decodeColumn(view.columns.gpuLoads)));
+}
+
+/** The same placement with other experts in some slots, everything that hangs on it computed anew. */
+export function withSlots(model: PlacementModel, changes: readonly SlotChange[]): PlacementModel {
+  if (changes.length === 0) return model;
+  const map = model.map.slice();
+  for (const { row, slot, expert } of changes) map[row * model.view.slots + slot] = expert;
+  const changed = modelOf(model.view, map, model.loads, undefined);
+  const { gpus, layers } = model.view;
+  const meanOverMax = Array.from({ length: layers }, (_, row) =>
+    evennessOf(changed.gpuRatio.subarray(row * gpus, (row + 1) * gpus)),
+  );
+  return { ...changed, view: { ...model.view, meanOverMax } };
 }
 
 /** Where even lies on the colour ramp: in its calm part, so that a balanced layer is quiet and only overload speaks up. */

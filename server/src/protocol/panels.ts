@@ -1,6 +1,6 @@
 import type { SourceLink } from './common';
 import type { MemoryAnswer } from './memory';
-import type { PlacementAnswer } from './placement';
+import type { PlacementAnswer, PlacementRequest, SlotChange } from './placement';
 import type { MeasuredAnswer, SweepAnswer, TimelineAnswer, TimelineParams } from './timeline';
 
 export type PanelKind = 'timeline' | 'placement' | 'memory';
@@ -25,7 +25,9 @@ export type FromWebview =
   /** Show the config line behind a value. */
   | { readonly type: 'reveal'; readonly link: SourceLink }
   /** Ask again with other parameters (schedule kind, placement policy). */
-  | ({ readonly type: 'request'; readonly policy?: string } & ScheduleRequest)
+  | ({ readonly type: 'request' } & PlacementRequest & ScheduleRequest)
+  /** Put other experts into slots, in the text of the file that holds the placement. */
+  | { readonly type: 'edit'; readonly changes: readonly SlotChange[] }
   /** A second schedule of this file, or of another one that the host asks for; without both the comparison ends. */
   | { readonly type: 'compare'; readonly ask?: ScheduleRequest; readonly file?: true }
   /** Try many schedules; `stop` when nobody waits for the answer any more. */
