@@ -40,7 +40,7 @@ export function ruleLines(name: string): readonly RuleCase[] {
 export function findingsOf(dialect: string, text: string, extension: string): readonly Finding[] {
   const analysis = analyze({
     uri: `file:///job.${extension}`,
-    languageId: extension === 'toml' ? 'toml' : 'yaml',
+    languageId: extension === 'toml' || extension === 'json' ? extension : 'yaml',
     version: 1,
     text,
     settings: SETTINGS,
