@@ -22,9 +22,9 @@ describe('findings of measured memory', () => {
   it.each([
     [
       'logits-dominate-memory',
-      torch(`batch: { micro: 2, global: 16, sequence: 8192 }\nrecompute: full\n${FSDP}`),
+      torch(`batch: { micro: 3, global: 24, sequence: 8192 }\nrecompute: full\n${FSDP}`),
       torch(
-        'batch: { micro: 2, global: 16, sequence: 8192 }\nrecompute: full\noptimizer: { stack: megatron, zero: 1 }',
+        'batch: { micro: 3, global: 24, sequence: 8192 }\nrecompute: full\noptimizer: { stack: megatron, zero: 1 }',
       ),
     ],
     [
@@ -38,7 +38,10 @@ describe('findings of measured memory', () => {
     ],
     [
       'unsharded-state-in-pipeline',
-      torch(`parallelism: { pipeline: 2 }\nbatch: { micro: 1, global: 32, sequence: 4096 }\nrecompute: full\n${FSDP}`),
+      torch(
+        `parallelism: { pipeline: 2 }\nbatch: { micro: 1, global: 32, sequence: 4096 }\nrecompute: full\n${FSDP}`,
+        DENSE.replace('gpu: H100', 'gpu: A100-SXM4-40GB'),
+      ),
       torch(`batch: { micro: 1, global: 32, sequence: 4096 }\nrecompute: full\n${FSDP}`),
     ],
     [

@@ -25,8 +25,14 @@ function at(values: readonly (Sourced<unknown> | undefined)[]): Pick<Finding, 'a
   return placed(values.map((value) => ({ value, says: value?.label ?? 'this value' })));
 }
 
-/** Share of the fullest rank from which logits are worth a word. */
+/** Share of the fullest rank from which a part is worth a word. */
 const MUCH = 0.25;
+/** Share of the device above which memory is scarce enough for advice. */
+const SCARCE = 0.7;
+
+function isScarce({ total, capacity }: RankClass): boolean {
+  return capacity !== undefined && total > SCARCE * capacity;
+}
 
 /** Training loops of plain torch hold 12 to 14 bytes for every token and vocabulary entry around their loss. */
 export function logitsDominate(resolved: ResolvedPlan, memory: MemoryReport): Finding[] {
@@ -34,7 +40,7 @@ export function logitsDominate(resolved: ResolvedPlan, memory: MemoryReport): Fi
   const rank = fullest(memory);
   if (rank === undefined || model === undefined || batch === undefined || !TORCH.has(optimizer.stack)) return [];
   const logits = bytesOf(rank, /\b(?:logits|loss|log-probabilities)\b/i);
-  if (logits < MUCH * rank.allocated) return [];
+  if (logits < MUCH * rank.allocated || !isScarce(rank)) return [];
   const tokens = batch.microBatch * batch.sequenceLength;
   return [
     {
@@ -74,7 +80,7 @@ export function unshardedInPipeline({ plan, optimizer, layout }: ResolvedPlan, m
   if (rank === undefined || optimizer.stack !== 'fsdp2' || (layout?.pipeline ?? 1) <= 1) return [];
   const states = bytesOf(rank, /^gathered weights|unsharded|accumulat/);
   const received = bytesOf(rank, /^pipeline receive buffers/);
-  if (states + received < MUCH * rank.allocated) return [];
+  if (states + received < MUCH * rank.allocated || !isScarce(rank)) return [];
   return [
     {
       rule: 'unsharded-state-in-pipeline',
