@@ -9,6 +9,7 @@ import { createEffectiveDocuments, type EffectiveDocuments } from './effective';
 import { findBetterLayout } from './advice';
 import { openChange } from './head';
 import { createPanelManager, PANEL_KINDS, viewType, type PanelManager } from './panels';
+import { savePlacement } from './placement-edit';
 import { createStatusItem, type StatusItem } from './status';
 import { convertLayout } from './convert';
 import { writeDirective } from './write-directive';
@@ -90,6 +91,10 @@ const askEither: Question = async (document, plan) => {
 function registerCommands(parts: Parts): vscode.Disposable[] {
   const { client, output, effective } = parts;
   return [
+    vscode.commands.registerCommand('shardlens.savePlacement', async (argument?: unknown) => {
+      const uri = targetOf(argument);
+      if (uri !== undefined) await savePlacement(client, uri);
+    }),
     vscode.commands.registerCommand('shardlens.convertLayout', async (argument?: unknown) => {
       const uri = targetOf(argument);
       if (uri !== undefined) await convertLayout(client, uri);
@@ -157,6 +162,7 @@ export function activateShardlens(context: vscode.ExtensionContext, create: Crea
   const status = createStatusItem(client, output, (uri, plan) => {
     void vscode.commands.executeCommand('setContext', 'shardlens.active', plan !== undefined);
     void vscode.commands.executeCommand('setContext', 'shardlens.task', plan?.task ?? '');
+    void vscode.commands.executeCommand('setContext', 'shardlens.dialect', plan?.dialect ?? '');
     if (plan !== undefined) panels.follow(uri);
   });
   const parts: Parts = { client, panels, status, output, effective };

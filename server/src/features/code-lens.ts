@@ -6,6 +6,7 @@ import { compareAnalyses, comparisonLine } from './compare';
 import { costTitle } from './cost';
 import { fieldsInDocument } from './fields';
 import { count } from './format';
+import { placementTitle } from './placement/lens';
 import { servingCostTitle } from './serving-cost';
 
 /** Line of the parallel section: the first place where a degree stands, else the first value that we read, else the top. */
@@ -49,6 +50,8 @@ export function codeLenses(analysis: Analysis): CodeLens[] {
     const target: Command = { title, command, arguments: [analysis.uri] };
     return { range, command: target };
   };
+  const placement = placementTitle(analysis);
+  if (placement !== undefined) return [lens(placement, 'shardlens.openPlacement')];
   const memory = resolved.plan.task === 'model' ? modelAnswer(resolved) : memoryAnswer(analysis);
   const guess = resolved.plan.task !== 'model' && gpuIsAssumed(resolved) ? ' (GPU assumed)' : '';
   const lenses = [

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { codeLenses } from '../../../server/src/features/code-lens';
 import { diagnostics } from '../../../server/src/features/diagnostics';
 import { analyzeText } from '../features/support';
 
@@ -158,6 +159,16 @@ describe('placement files', () => {
     ['ranks.json', '{"expert_to_ep_rank": [0, 1, 1, 0]}'],
   ])('says nothing of a sound %s', (name, text) => {
     expect(told(text, name)).toEqual([]);
+  });
+
+  it.each([
+    ['map.json', '{"physical_to_logical_map": [[0, 1, 2, 3], [3, 2, 1, 0]]}', 'Expert placement: 2 layers × 4 slots'],
+    ['loads.json', '{"logical_count": [[1, 2]]}', 'Expert loads: place experts by them'],
+    ['eplb.yaml', 'num_slots: 288\nlayer_updates_per_iter: 2\n', 'Expert placement: an even start'],
+  ])('opens the panel from a lens above %s', (name, text, title) => {
+    expect(codeLenses(analyzeText(text, { name })).map(({ command }) => [command?.title, command?.command])).toEqual([
+      [title, 'shardlens.openPlacement'],
+    ]);
   });
 
   it('knows which layers of a model have experts', () => {
