@@ -119,7 +119,8 @@ function pluginSections(source: Source): Sections {
     batch: present<Plan['batch']>({
       microbatches: taken(source, 'deepspeed_config.gradient_accumulation_steps', steps),
     }),
-    precision: present<Plan['precision']>({ weights: compute, compute }),
+    // Gradients take the model's format under ZeRO.
+    precision: present<Plan['precision']>({ weights: compute, compute, gradients: compute }),
   };
 }
 
