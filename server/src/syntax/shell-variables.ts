@@ -105,6 +105,10 @@ function inPlace(word: Word, from: number, to: number, value: string): Piece {
   return { text: value, starts: places.map(() => start), ends: places.map(() => end) };
 }
 
+/** Variables that schedulers set: a default behind them is for runs without one. */
+const SCHEDULED =
+  /^(?:SLURM|OMPI|PMIX?|PET|LSB|PBS|MLP|LWS|RBG|VC|AZ)_|^(?:WORLD_SIZE|NNODES?|NUM_NODES|NODE_COUNT|(?:NODE_|LOCAL_)?RANK|LOCAL_WORLD_SIZE)$/;
+
 /** What one reference becomes; undefined where nothing here says it. */
 function referred(
   match: RegExpExecArray,
@@ -122,7 +126,8 @@ function referred(
   // Arguments keep the places at which they were written: that is where one would change them.
   if (bag !== undefined) return { piece: bag, source: bag, whole: !bag.unresolved };
   const found = textOf(values, name);
-  const value = found?.text ?? (values.has(name) ? undefined : otherwise);
+  const open = values.has(name) || SCHEDULED.test(name);
+  const value = found?.text ?? (open ? undefined : otherwise?.replace(/^(["'])(.*)\1$/, '$2'));
   if (value === undefined || /[$`]/.test(value)) return undefined;
   return { piece: put(value), whole: true, ...(found === undefined ? {} : { source: found.word }) };
 }

@@ -36,13 +36,15 @@ interface Reading {
 /** More than any substitution holds: what has not ended by then never does. */
 const LONGEST = 4096;
 
-/** `$( … )` with the parentheses inside it; one that never ends reaches to the end of its line. */
+/** `$( … )` and `${ … }` with what is nested inside; one that never ends reaches to the end of its line. */
 function substitutionLength(text: string, at: number): number {
+  const opens = text[at + 1] ?? '';
+  const closes = opens === '(' ? ')' : '}';
   const end = Math.min(text.length, at + LONGEST);
   let depth = 0;
   for (let i = at + 1; i < end; i += 1) {
-    if (text[i] === '(') depth += 1;
-    else if (text[i] === ')') depth -= 1;
+    if (text[i] === opens) depth += 1;
+    else if (text[i] === closes) depth -= 1;
     if (depth === 0) return i + 1 - at;
   }
   const line = text.indexOf('\n', at);
@@ -54,9 +56,9 @@ function expansionLength(text: string, at: number): number {
   if (text.startsWith('{{', at)) return (/^\{\{.*?\}\}/s.exec(text.slice(at))?.[0] ?? '{{').length;
   if (text[at] === '`') return (/^`[^`]*`?/.exec(text.slice(at))?.[0] ?? '`').length;
   if (text[at] !== '$') return 0;
-  if (text[at + 1] === '(' && text[at + 2] !== '(') return substitutionLength(text, at);
+  if (text[at + 1] === '{' || (text[at + 1] === '(' && text[at + 2] !== '(')) return substitutionLength(text, at);
   const rest = text.slice(at, at + 1024);
-  return (/^\$(?:\{[^}]*\}?|\(\([^)]*\)\)|\(|[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?])/.exec(rest)?.[0] ?? '').length;
+  return (/^\$(?:\(\([^)]*\)\)|\(|[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?])/.exec(rest)?.[0] ?? '').length;
 }
 
 function take(reading: Reading, index: number, length = 1): void {

@@ -145,6 +145,23 @@ describe('findings on the argument itself', () => {
     expect(layout(analysisOf(text, 'run.sh'))).not.toMatchObject({ pipeline: 3 });
   });
 
+  it('takes the default of a variable for its value, but not where a scheduler sets it', () => {
+    const text = (variable: string): string =>
+      `NODES=\${${variable}:-"1"}\nvllm serve m --tensor-parallel-size 8 --nnodes $NODES\n`;
+    expect(cluster(analysisOf(text('MY_NODES'), 'run.sh'))).toMatchObject({ nodes: 1 });
+    expect(cluster(analysisOf(text('SLURM_NNODES'), 'run.sh'))).not.toHaveProperty('nodes');
+  });
+
+  it('reads the overrides of a verl command as its configuration', () => {
+    const text =
+      'TP=4\npython3 -m verl.trainer.main_ppo \\\n  actor_rollout_ref.model.path=Qwen/Qwen3-8B actor_rollout_ref.rollout.tensor_model_parallel_size=$TP \\\n  actor_rollout_ref.actor.ppo_mini_batch_size=x trainer.n_gpus_per_node=8 trainer.nnodes=2\n';
+    const analysis = analysisOf(text, 'run_grpo.sh');
+    expect(analysis.detection?.dialect).toBe('shell');
+    expect(analysis.resolved?.plan.dialect).toBe('verl');
+    expect(cluster(analysis)).toMatchObject({ nodes: 2, gpusPerNode: 8 });
+    expect(analysis.findings.map((finding) => shown(text, finding))).toContain('x');
+  });
+
   it.each([
     ['torchrun --nproc_per_node 8 --nnodes 2 train.py', { nodes: 2, gpusPerNode: 8 }],
     ['accelerate launch --num_processes 16 --num_machines 2 train.py', { nodes: 2, gpusPerNode: 8 }],

@@ -7,7 +7,7 @@ import type { Program } from '../launch/programs';
 import { matchKey } from '../sglang/keys';
 import { matchVllmKey } from '../vllm/keys';
 
-type Engine = Exclude<Program, 'megatron' | 'trainer'>;
+type Engine = Exclude<Program, 'megatron' | 'trainer' | 'verl'>;
 
 /** Keys of a service that are Dynamo's own. */
 const OWN = ['ServiceArgs', 'common-configs', 'endpoint', 'port', 'router'];

@@ -82,6 +82,7 @@ function judge({ reading }: Launch, document: ResolvedPlan): readonly Finding[] 
 
 /** Options of one launch where they stand, by the dialect of its program. */
 function wordsOf({ program, options }: Launch): ArgumentWord[] {
+  if (program === 'verl') return [];
   return options.entries.map(({ key, keySpan, value }) => ({
     keySpan,
     span: value.span,

@@ -13,7 +13,7 @@ import { readTensorRt } from './tensorrt';
 
 /** Arguments of one server that stand as keys of another tool's file, which hands them on to the server's command line. */
 export interface HandedOn {
-  readonly program: Exclude<Program, 'megatron' | 'trainer'>;
+  readonly program: Exclude<Program, 'megatron' | 'trainer' | 'verl'>;
   readonly options: MapNode;
   /** The model, where the file names it beside the arguments. */
   readonly model?: Entry;

@@ -15,6 +15,8 @@ import { sglangArity } from '../sglang/keys';
 import { readVllmArguments } from '../vllm/arguments';
 import { vllmArity } from '../vllm/keys';
 import { readTrl } from '../trl/read';
+import { readVerl } from '../verl/read';
+import { hydraOverrides } from './hydra';
 import { megatronArity, type Launched, type Program } from './programs';
 import { trtArity } from '../tensorrt-llm/arguments';
 import { readTensorRt } from './tensorrt';
@@ -47,6 +49,7 @@ const ARITY: Readonly<Record<Program, Arity>> = {
   'tensorrt-llm': trtArity,
   megatron: megatronArity,
   trainer: () => undefined,
+  verl: () => undefined,
 };
 
 function spanOf(words: readonly Word[]): Span {
@@ -113,6 +116,11 @@ function map(entries: readonly Entry[], span: Span): MapNode {
   return { kind: 'map', span, entries };
 }
 
+/** A mapping as the document of a reader that wants a file. */
+function treeOf(root: MapNode, text: string): ConfigTree {
+  return { language: 'arguments', text, documents: [root], comments: [], issues: [] };
+}
+
 function variableEntries(launched: Launched, text: string): Entry[] {
   return [...launched.command.variables].flatMap(([name, words]): Entry[] => {
     const [only] = words;
@@ -147,8 +155,7 @@ function readTrainerCommand(options: MapNode, around: Around): DialectReading {
     .filter(({ key }) => named === undefined || key !== 'deepspeed')
     .map((entry) => ({ ...entry, key: entry === named ? 'deepspeed' : entry.key.replaceAll('-', '_') }));
   const root = map(entries, options.span);
-  const tree: ConfigTree = { language: 'arguments', text: around.text, documents: [root], comments: [], issues: [] };
-  const reading = readTrl(tree, around.read);
+  const reading = readTrl(treeOf(root, around.text), around.read);
   // The script may take arguments that the Trainer does not know.
   return { ...reading, findings: reading.findings.filter(({ rule }) => rule !== 'unknown-key') };
 }
@@ -176,6 +183,8 @@ function readProgram(launched: Launched, options: MapNode, around: Around): Dial
       return readMegatronCommand(launched, options, around);
     case 'trainer':
       return readTrainerCommand(options, around);
+    case 'verl':
+      return readVerl(treeOf(hydraOverrides(launched.words, options.span), text), read);
   }
 }
 

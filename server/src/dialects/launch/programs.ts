@@ -3,7 +3,7 @@ import type { Word } from '../../syntax/shell-words';
 import { matchMegatronKey } from '../megatron/arguments';
 
 /** The servers and trainers whose command lines are read. */
-export type Program = 'sglang' | 'vllm' | 'tensorrt-llm' | 'megatron' | 'trainer';
+export type Program = 'sglang' | 'vllm' | 'tensorrt-llm' | 'megatron' | 'trainer' | 'verl';
 
 /** One program with what it is started with. */
 export interface Launched {
@@ -148,6 +148,7 @@ function moduleAt(words: readonly Word[], i: number): Found | undefined {
   if (wrapper !== undefined) return { program: wrapper[1], at: i, from: i + 1, wrapped: true };
   if (module === 'vllm.entrypoints.cli.main' && words[i + 1]?.text === 'serve')
     return { program: 'vllm', at: i, from: i + 2, positional: true };
+  if (/^verl\.(?:trainer|experimental|recipe)\./.test(module)) return { program: 'verl', at: i, from: i + 1 };
   if (isMegatron(words, i + 1)) return { program: 'megatron', at: i, from: i + 1 };
   return isTrainer(words, i + 1) ? { program: 'trainer', at: i, from: i + 1 } : undefined;
 }

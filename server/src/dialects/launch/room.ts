@@ -3,6 +3,9 @@ import { placed } from '../../plan/rules/rule-context';
 import type { Pod } from './containers';
 import type { Launch } from './launch';
 
+/** Programs whose parallel degrees say how many GPUs one copy takes. */
+const SERVERS = new Set(['sglang', 'vllm', 'tensorrt-llm']);
+
 /**
  * Says where the pods of one server hold fewer GPUs than one copy of its model is split over: the engine waits for ranks that never come,
  * or stops with a device number that does not exist.
@@ -10,14 +13,7 @@ import type { Launch } from './launch';
 export function roomFindings(launch: Launch, pod: Pod): Finding[] {
   const { tensor, pipeline } = launch.reading.plan.layout;
   const { gpus, pods } = pod;
-  if (
-    launch.program === 'megatron' ||
-    launch.program === 'trainer' ||
-    gpus === undefined ||
-    tensor === undefined ||
-    pipeline === undefined
-  )
-    return [];
+  if (!SERVERS.has(launch.program) || gpus === undefined || tensor === undefined || pipeline === undefined) return [];
   const { nodes } = launch.reading.plan.cluster;
   // Ray, several pods and node counts from outside can bring GPUs that this document does not show.
   const several = pods ?? (nodes?.origin === 'file' && nodes.value > 1 ? undefined : { value: 1 });

@@ -10,7 +10,7 @@ import { namedConfigs } from './runs';
 
 /** Words that every script of ours has somewhere; looking for them is far cheaper than reading commands. */
 const WORDS =
-  /vllm|sglang|trtllm|tensorrt_llm|dynamo\.|model-parallel-size|deepspeed|accelerate|torchtitan|axolotl|llamafactory|config-file|per[_-]device[_-]train/;
+  /vllm|sglang|trtllm|tensorrt_llm|dynamo\.|model-parallel-size|deepspeed|accelerate|torchtitan|axolotl|llamafactory|config-file|per[_-]device[_-]train|verl\./;
 
 function detect(tree: ConfigTree, _fileName: string): Detection | undefined {
   if (tree.language !== 'arguments' || !WORDS.test(tree.text)) return undefined;
