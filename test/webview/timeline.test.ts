@@ -201,7 +201,7 @@ describe.skipIf(chromiumPath() === undefined)('the timeline in Chromium', () => 
     }, svg.text ?? '');
     expect(parsed.name).toBe('svg');
     // Every block shows its microbatch, and an overlapped block two: 20 microbatches x (F and B) x 8 ranks, plus those whose backward is split.
-    expect(parsed.texts.filter((text) => /^[FBIW]?\d$/.test(text ?? '')).length).toBeGreaterThan(320);
+    expect(parsed.texts.filter((text) => /^[FBIW]?\d\d?$/.test(text ?? '')).length).toBeGreaterThan(320);
     expect(parsed.patterns).toBeGreaterThan(5);
     const png = await save('Picture as PNG');
     expect(

@@ -2,7 +2,7 @@ import { fixed, gib, percent, short } from '../kit/format';
 import type { TooltipText } from '../kit/tooltip';
 import { memoryLabel, memoryScale } from './draw-memory';
 import { partsOf } from './links';
-import { chunkOf, firstAbove, memoryAt, rankOf, rankRange, shadeMeaning } from './model';
+import { chunkOf, firstAbove, memoryAt, rankOf, rankRange, shadeMeaning, shownMicrobatch } from './model';
 import type { TimelineModel } from './model';
 
 const OP_LETTERS = ['F', 'B', 'I', 'W', 'F&B'] as const;
@@ -39,9 +39,16 @@ export function blockName(model: TimelineModel, index: number): string {
   const parts = partsOf(model.blocks, index);
   const names = parts.map((part) => {
     const letter = op === 4 ? (part.role === 'forward' ? 'F' : 'B') : opLetter(op);
-    return `${letter}${part.microbatch}${arrow(model, part.direction)}`;
+    const microbatch = shownMicrobatch(model.view, part.microbatch, part.direction);
+    return `${letter}${microbatch}${arrow(model, part.direction)}`;
   });
   return op === 4 ? `F&B ${names.join(' ')}` : (names[0] ?? '');
+}
+
+/** `13`, or `13 (3 of its end)` where both ends count their own. */
+function microbatchText({ view }: TimelineModel, part: ReturnType<typeof partsOf>[number]): string {
+  const shown = shownMicrobatch(view, part.microbatch, part.direction);
+  return shown === part.microbatch ? String(shown) : `${shown} (${part.microbatch} of its end)`;
 }
 
 function waitText(model: TimelineModel, index: number): string {
@@ -61,7 +68,7 @@ export function describeBlock(model: TimelineModel, index: number): TooltipText 
   const rows: [string, string][] = [
     ['Rank', String(rankOf(blocks, index))],
     ['Stage', parts.map((part) => String(part.stage)).join(' and ')],
-    ['Microbatch', parts.map((part) => String(part.microbatch)).join(' and ')],
+    ['Microbatch', parts.map((part) => microbatchText(model, part)).join(' and ')],
   ];
   if (shadeMeaning(model.view) === 'chunk') {
     rows.push(['Chunk', parts.map((part) => String(chunkOf(model.view, part.stage))).join(' and ')]);

@@ -9,6 +9,9 @@ import type { TimelineModel } from './model';
 /** More blocks than this in sight are joined by the line alone: their frames would cover each other. */
 const MOST_FRAMES = 1_500;
 
+/** Narrower blocks are crossed by the line instead of framed. */
+const MIN_FRAME = 9;
+
 /** First position of the chain, whose blocks stand in time order, that ends after `time`. */
 function firstInSight(model: TimelineModel, chain: Int32Array, time: number): number {
   let low = 0;
@@ -41,14 +44,22 @@ export function drawChain(
     boxes.push(box);
     if ((model.blocks.start[block] ?? 0) > stop) break;
   }
+  const framed = boxes.length <= MOST_FRAMES && boxes.every((box) => box.width >= MIN_FRAME);
   pen.clipped(left, top, width, bottom - top, () => {
-    if (points.length >= 4) {
-      pen.line(points, { color: theme.background, width: 4 });
-      pen.line(points, { color: theme.foreground, width: 1.75 });
-    }
-    if (boxes.length > MOST_FRAMES) return;
-    for (const { x, y, width: w, height } of boxes) {
-      if (w >= 4) pen.frame(x + 1, y + 1, w - 2, height - 2, { color: theme.foreground, width: 2 });
+    // Where blocks are wide enough for labels the line only leads from one block to the next, so that it crosses none.
+    for (const style of [
+      { color: theme.background, width: 4.5 },
+      { color: theme.foreground, width: 2 },
+    ]) {
+      if (!framed && points.length >= 4) pen.line(points, style);
+      for (let at = 0; framed && at < boxes.length; at += 1) {
+        const box = boxes[at];
+        const next = boxes[at + 1];
+        if (box === undefined) continue;
+        pen.frame(box.x + 1, box.y + 1, box.width - 2, box.height - 2, style);
+        if (next !== undefined && next.y !== box.y)
+          pen.line([box.x + box.width, box.y + box.height / 2, next.x, next.y + next.height / 2], style);
+      }
     }
   });
 }

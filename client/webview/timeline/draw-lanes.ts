@@ -4,7 +4,7 @@ import { endOf } from '../kit/viewport';
 import type { Axis } from '../kit/viewport';
 import { rowTop, visibleRanks } from './layout';
 import type { LaneLayout } from './layout';
-import { firstAbove, OP } from './model';
+import { firstAbove, OP, shownMicrobatch } from './model';
 import type { TimelineModel } from './model';
 import type { BlockStyle } from './style';
 
@@ -54,10 +54,17 @@ interface LabelRule {
 
 const LETTERS = ['F', 'B', 'I', 'W'] as const;
 
+const LABEL_MARGIN = 2;
+/** Smaller than this a label is no help. */
+const SMALLEST_LABEL = 9;
+
 function labelRule(pen: Pen, model: TimelineModel, axis: Axis, layout: LaneLayout): LabelRule {
-  const size = Math.max(8, Math.min(12, Math.floor(layout.barHeight * 0.62)));
-  const glyph = pen.textWidth('0', size);
   const digits = String(Math.max(0, model.view.microbatches - 1)).length;
+  let size = Math.max(8, Math.min(12, Math.floor(layout.barHeight * 0.62)));
+  // A little smaller where that lets the longest number into the shortest block.
+  const room = model.shortest * axis.scale - LABEL_MARGIN;
+  while (size > SMALLEST_LABEL && digits * pen.textWidth('0', size) > room) size -= 1;
+  const glyph = pen.textWidth('0', size);
   // One rule for the whole picture, from its shortest block: labels that change from block to block are hard to read.
   const letters = model.shortest * axis.scale >= (digits + 1) * glyph + 10;
   return { size, glyph, letters, enabled: layout.barHeight >= 10 };
@@ -101,7 +108,7 @@ function addPart(to: Collector, style: number, microbatch: number, piece: Piece)
   if (!rule.enabled) return;
   const text = rule.letters ? `${LETTERS[style >> 1] ?? ''}${microbatch}` : String(microbatch);
   const [seen, room] = clampToWindow(layout, piece.x, piece.width, 0);
-  if (text.length * rule.glyph + 3 > (room < piece.width ? room : piece.exact)) return;
+  if (text.length * rule.glyph + LABEL_MARGIN > (room < piece.width ? room : piece.exact)) return;
   scratch.labels.push({ text, x: seen + room / 2, y: y + height / 2, ink: to.styles[style]?.ink ?? '#000000' });
 }
 
@@ -126,13 +133,13 @@ function addBlock(to: Collector, model: TimelineModel, index: number, x0: number
   const exact = x1 - x0;
   const op = blocks.op[index] ?? 0;
   const shade = blocks.shade[index] ?? 0;
-  const microbatch = blocks.microbatch[index] ?? 0;
+  const microbatch = shownMicrobatch(model.view, blocks.microbatch[index] ?? 0, blocks.direction[index] ?? 0);
   if (op !== OP.FB) {
     addPart(to, op * 2 + shade, microbatch, { x: left, y, width, height: barHeight, exact });
     return;
   }
   const second = OP.B * 2 + (blocks.shade2[index] ?? 0);
-  const microbatch2 = blocks.microbatch2[index] ?? 0;
+  const microbatch2 = shownMicrobatch(model.view, blocks.microbatch2[index] ?? 0, blocks.direction2[index] ?? 0);
   if (exact < MIN_PAIR) {
     const half = Math.max(1, Math.floor(barHeight / 2));
     to.scratch.solid[shade]?.push(left, y, width, half);

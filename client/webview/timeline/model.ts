@@ -68,6 +68,11 @@ export function shadeMeaning(view: TimelineView): 'direction' | 'chunk' | undefi
   return view.stages > view.ranks ? 'chunk' : undefined;
 }
 
+/** A microbatch as the published figures number it: those that enter at the last rank come after the others. */
+export function shownMicrobatch(view: TimelineView, microbatch: number, direction: number): number {
+  return view.bidirectional && direction === 1 ? microbatch + view.microbatches / 2 : microbatch;
+}
+
 /** Stage s of a rank is its chunk s / ranks: in rounds for interleaved kinds, there and back for V-shaped ones. */
 export function chunkOf(view: TimelineView, stage: number): number {
   return Math.max(0, Math.floor(stage / Math.max(1, view.ranks)));

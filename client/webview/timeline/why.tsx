@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import type { KnobView, TimelineExplanation } from '../../../server/src/protocol/timeline';
-import { gib, percent } from '../kit/format';
+import { gib, percent, short } from '../kit/format';
 import { timeText } from './describe';
 import type { Extras } from './extras';
 import type { TimelineModel } from './model';
@@ -92,6 +92,11 @@ function stepsText({ steps }: TimelineExplanation, text: (value: number) => stri
   return `Steps in a row take ${text(steps.barrier)} each with a barrier before the optimizer, ${text(steps.postValidation)} with post-validation${tails}.`;
 }
 
+/** `, −1.5 activations`, for plans whose bytes are not known. */
+function activationsText(change: number): string {
+  return Math.abs(change) < 0.05 ? '' : `, ${signed(change, short(Math.abs(change), 1))} activations`;
+}
+
 interface KnobsProps {
   readonly extras: Extras;
   readonly steps: string | undefined;
@@ -131,7 +136,10 @@ function Knobs({ extras, steps }: KnobsProps): JSX.Element {
                     {knob.text}
                   </button>
                 </td>
-                <td>{effectText(knob.stepChange, knob.bytesChange, knob.fits)}</td>
+                <td>
+                  {effectText(knob.stepChange, knob.bytesChange, knob.fits)}
+                  {knob.bytesChange === undefined ? activationsText(knob.activationsChange) : ''}
+                </td>
               </tr>
             ))}
           </tbody>

@@ -146,6 +146,8 @@ export interface KnobView {
   readonly text: string;
   readonly stepChange: number;
   readonly bytesChange?: number;
+  /** In whole microbatches of the file's size. */
+  readonly activationsChange: number;
   readonly fits?: boolean;
   readonly ask: Omit<TimelineParams, 'uri'>;
 }

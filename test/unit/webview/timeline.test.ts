@@ -151,14 +151,17 @@ describe('drawing lanes', () => {
 
   it('draws each half of an overlapped block and its number, in both directions', () => {
     const drawn = recorder();
+    const wide = { ...layout, width: 990 };
     drawBlocks(
       drawn.pen,
-      { model: dualpipe, axis: fitAxis(dualpipe.view.makespan, layout.width), layout, styles, frame: '#000' },
+      { model: dualpipe, axis: fitAxis(dualpipe.view.makespan, 990), layout: wide, styles, frame: '#000' },
       createLaneScratch(),
     );
     let numbers = 0;
     for (let at = 0; at < dualpipe.blocks.count; at += 1) numbers += dualpipe.blocks.op[at] === 4 ? 2 : 1;
     expect(drawn.texts).toHaveLength(numbers);
+    // The published figure's numbers: 0 to 9 enter at rank 0, 10 to 19 at the last one.
+    expect(new Set(drawn.texts.map(({ text }) => Number(text))).size).toBe(20);
     expect(new Set(drawn.rects.map(({ fill }) => fill))).toEqual(new Set([...styles.map(({ fill }) => fill), '#000']));
     expect(new Set(drawn.textures)).toEqual(
       new Set(['none', 'backslash', 'slash', 'cross', 'dots', 'rings', 'rows', 'grid']),

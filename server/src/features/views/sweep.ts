@@ -15,7 +15,7 @@ const KNOB_WORDS: Readonly<Record<KnobEffect['knob'], string>> = {
 };
 
 function knobView(effect: KnobEffect): KnobView {
-  const { knob, value, from, stepChange, bytesChange, fits, ask } = effect;
+  const { knob, value, from, stepChange, bytesChange, activationsChange, fits, ask } = effect;
   const name = (of: string | number): string =>
     knob === 'schedule' && typeof of === 'string'
       ? scheduleTitle(of as Parameters<typeof scheduleTitle>[0])
@@ -24,6 +24,7 @@ function knobView(effect: KnobEffect): KnobView {
     knob: KNOB_WORDS[knob],
     text: `${name(from)} → ${name(value)}`,
     stepChange,
+    activationsChange,
     ...(bytesChange === undefined ? {} : { bytesChange }),
     ...(fits === undefined ? {} : { fits }),
     ask,
