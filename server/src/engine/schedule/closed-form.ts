@@ -67,7 +67,10 @@ function dual(Q: number, N: number, d: Durations): { readonly value: number; rea
 }
 
 const DUAL_TEXT = (Q: string, N: string): string =>
-  `T = (${N} − Q/2 − 2)FB + 2B + Q·F + max{Q/2·F + (Q−1)I + W, (3Q/2−2)I + W, Q/2(F+I+W), (Q−1)I + Q/2·W}, Q = ${Q}`;
+  Q === 'P' ? dualProduct(N).replaceAll('Q', 'P') : `with Q = ${Q} stages, ${dualProduct(N)}`;
+
+const dualProduct = (N: string): string =>
+  `T = (${N} − Q/2 − 2)FB + 2B + Q·F + max{Q/2·F + (Q−1)I + W, (3Q/2−2)I + W, Q/2(F+I+W), (Q−1)I + Q/2·W}`;
 
 const DUAL_ASSUMES = 'B ≥ I + W and FB ≥ max(F, B)';
 
