@@ -145,6 +145,17 @@ describe('findings on the argument itself', () => {
     expect(layout(analysisOf(text, 'run.sh'))).not.toMatchObject({ pipeline: 3 });
   });
 
+  it.each([
+    ['cat > $CFG <<EOF', 'CFG=/tmp/options.yml'],
+    ["cat <<'EOF' > $CFG", 'CFG=/tmp/options.yml'],
+    ['cat << EOF > /tmp/options.yml', 'CFG=/tmp/options.yml'],
+  ])('reads the file that the script writes: %s', (cat, variable) => {
+    const text = `${variable}\n${cat}\nmoe_expert_parallel_size: 8\nenable_attention_dp: true\nkv_cache_config:\n  free_gpu_memory_fraction: 2.5\nEOF\ntrtllm-serve Qwen/Qwen3-30B-A3B --tp_size 8 --extra_llm_api_options $CFG\n`;
+    const analysis = analysisOf(text, 'run.sh');
+    expect(layout(analysis)).toMatchObject({ tensor: 8, expert: 8, attentionData: 8 });
+    expect(analysis.findings.map((finding) => shown(text, finding))).toContain('2.5');
+  });
+
   it('takes the default of a variable for its value, but not where a scheduler sets it', () => {
     const text = (variable: string): string =>
       `NODES=\${${variable}:-"1"}\nvllm serve m --tensor-parallel-size 8 --nnodes $NODES\n`;

@@ -1,4 +1,5 @@
-import type { ConfigTree } from '../../syntax/tree';
+import type { ShellCommand } from '../../syntax/shell-variables';
+import type { ConfigTree, MapNode } from '../../syntax/tree';
 import { weigh, when } from '../common/evidence';
 import type { Detection, Dialect, DialectReading, ReadCompanion, Reference } from '../dialect';
 import { combine } from '../launch/combine';
@@ -6,6 +7,7 @@ import { readLaunch } from '../launch/launch';
 import { launchedBy } from '../launch/programs';
 import { batchCluster } from './batch';
 import { scriptCommands } from './commands';
+import { writtenFiles } from './heredocs';
 import { namedConfigs } from './runs';
 
 /** Words that every script of ours has somewhere; looking for them is far cheaper than reading commands. */
@@ -28,6 +30,12 @@ function detect(tree: ConfigTree, _fileName: string): Detection | undefined {
   ]);
 }
 
+/** What a name such as `$CONFIG` stands for where a command runs. */
+function valueOf({ variables }: ShellCommand, name: string): string | undefined {
+  const variable = /^\$\{?(\w+)\}?$/.exec(name)?.[1];
+  return variable === undefined ? undefined : variables.get(variable)?.[0]?.text;
+}
+
 /** A file that two readers name at one place is one link. */
 function onePlace(references: readonly Reference[]): Reference[] {
   const places = new Map(references.map((reference) => [`${reference.at.span.start} ${reference.target}`, reference]));
@@ -38,9 +46,13 @@ function read(tree: ConfigTree, companion: ReadCompanion): DialectReading {
   const { text } = tree;
   const commands = scriptCommands(text);
   const cluster = batchCluster(tree);
+  const files = writtenFiles(text);
   const launches = commands.flatMap((command) => {
     const launched = launchedBy(command);
-    return launched === undefined ? [] : [readLaunch(launched, { text, read: companion, cluster })];
+    if (launched === undefined) return [];
+    const embedded = (path: string): MapNode | undefined =>
+      files.findLast(({ name }) => name === path || valueOf(command, name) === path)?.root;
+    return [readLaunch(launched, { text, read: companion, cluster, embedded })];
   });
   const reading = combine(launches);
   const { plan } = reading;
