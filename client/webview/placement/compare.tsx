@@ -19,7 +19,8 @@ function figure(value: number | undefined, digits = 3): string {
 
 function duration(seconds: number | undefined): string {
   if (seconds === undefined) return '';
-  return seconds >= 1 ? `${seconds.toFixed(1)} s` : `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
+  if (seconds >= 1) return `${seconds.toFixed(1)} s`;
+  return seconds >= 1e-3 ? `${(seconds * 1e3).toFixed(0)} ms` : `${(seconds * 1e6).toFixed(0)} µs`;
 }
 
 /** Columns of the comparison: title, what it means, and the figure. */
@@ -46,7 +47,7 @@ const COLUMNS: readonly (readonly [title: string, hint: string, value: (row: Pla
     (row) => duration(row.traffic?.dispatchSeconds),
   ],
   [
-    'twice',
+    'duplicates',
     'slots whose GPU already has their expert',
     (row) => (row.duplicates === undefined ? '' : String(row.duplicates)),
   ],
@@ -96,7 +97,7 @@ function Strip({
   );
 }
 
-const CHART = { width: 300, height: 150, left: 40, bottom: 30, top: 8, right: 96 } as const;
+const CHART = { width: 400, height: 150, left: 40, bottom: 30, top: 12, right: 106 } as const;
 
 interface Point {
   readonly policy: string;
@@ -127,11 +128,13 @@ function TradeOff({
   );
   if (points.length < 2) return null;
   const [left, right] = spanOf(points.map(({ x }) => x));
-  const [low, high] = spanOf(points.map(({ y }) => y));
+  const [low, above] = spanOf(points.map(({ y }) => y));
+  // Nothing is more even than even.
+  const high = Math.min(1, above);
   const px = (x: number): number =>
     CHART.left + ((x - left) / (right - left)) * (CHART.width - CHART.left - CHART.right);
   const py = (y: number): number => CHART.top + ((high - y) / (high - low)) * (CHART.height - CHART.top - CHART.bottom);
-  const labels = spread(points.map((point) => ({ ...point, at: py(point.y) })));
+  const labels = spread(points.map((point) => ({ ...point, at: py(point.y), left: px(point.x) })));
   return (
     <figure class="trade-off">
       <svg
@@ -168,8 +171,8 @@ function TradeOff({
             class={policy === current ? 'mark current' : 'mark'}
           />
         ))}
-        {labels.map(({ policy, x, at }) => (
-          <text key={policy} x={px(x) + 8} y={at + 4} class={policy === current ? 'current' : ''}>
+        {labels.map(({ policy, left: start, at }) => (
+          <text key={policy} x={start + 8} y={at + 4} class={policy === current ? 'current' : ''}>
             {policy}
           </text>
         ))}
@@ -178,12 +181,20 @@ function TradeOff({
   );
 }
 
-/** Labels that would touch move down until they do not. */
-function spread<Label extends { readonly at: number; readonly x: number }>(labels: readonly Label[]): readonly Label[] {
+/** Width that the longest policy name takes, and the height of a line. */
+const LABEL = { width: 100, height: 12 } as const;
+
+/** Labels that would touch another one move down until they do not. */
+function spread<Label extends { readonly at: number; readonly left: number }>(
+  labels: readonly Label[],
+): readonly Label[] {
   const placed: Label[] = [];
   for (const label of [...labels].sort((a, b) => a.at - b.at)) {
-    const last = placed.at(-1);
-    placed.push(last !== undefined && label.at < last.at + 12 ? { ...label, at: last.at + 12 } : label);
+    let { at } = label;
+    for (const other of placed)
+      if (Math.abs(other.left - label.left) < LABEL.width && Math.abs(other.at - at) < LABEL.height)
+        at = other.at + LABEL.height;
+    placed.push({ ...label, at });
   }
   return placed;
 }

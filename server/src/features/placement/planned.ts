@@ -155,6 +155,13 @@ export function fallbackNote(shape: PlacementShape, policy: PlacementPolicy): st
     : [];
 }
 
+/** The originals pack one slot a GPU in the order of the slots, whatever the loads are. */
+function singleNote({ slots, gpus, experts }: PlacementShape, policy: PlacementPolicy): string[] {
+  return slots === gpus && slots > experts && /^(?:eplb|sglang-deepseek|vllm)/.test(policy)
+    ? [`With one slot a GPU ${policy} does not balance: slots are dealt out in order.`]
+    : [];
+}
+
 /** Places the experts of a plan under its own or the asked policy, on the loads at hand or, without any, on equal loads. */
 export function plannedPlacement(
   resolved: ResolvedPlan,
@@ -182,6 +189,11 @@ export function plannedPlacement(
     uniformLoads: uniform,
     firstLayer:
       known === undefined ? (sources.map?.firstLayer ?? sources.loads?.firstLayer ?? 0) : moeRows(known).first,
-    notes: [...(own?.notes ?? []), ...(fixed === undefined ? fallbackNote(placement.shape, policy) : [])],
+    notes: [
+      ...(own?.notes ?? []),
+      ...(fixed === undefined
+        ? [...fallbackNote(placement.shape, policy), ...singleNote(placement.shape, policy)]
+        : []),
+    ],
   };
 }
