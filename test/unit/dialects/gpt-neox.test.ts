@@ -27,6 +27,15 @@ describe('GPT-NeoX', () => {
     });
   });
 
+  it('knows the parts of a run that hold no model', () => {
+    expect(dialectOf('{ "text_gen_type": "unconditional", "maximum_tokens": 102 }', 'text_generation.yml')).toBe(
+      'gpt-neox',
+    );
+    const paths = '{ "data-path": "d", "vocab-file": "v", "merge-file": "m", "save": "c", "log-dir": "l" }';
+    expect(dialectOf(paths, 'local_setup.yml')).toBe('gpt-neox');
+    expect(dialectOf('{ "data_path": "d", "save": "c", "log_dir": "l" }', 'paths.yml')).toBeUndefined();
+  });
+
   it('takes dashes for underscores, as GPT-NeoX does', () => {
     const dashed = FIXTURE.replaceAll('"pipe_parallel_size"', '"pipe-parallel-size"').replaceAll(
       '"max_position_embeddings": 2048',

@@ -59,7 +59,7 @@ const CASES: readonly RuleCase[] = [
   },
   {
     rule: 'environment-conflict',
-    severity: 'warning',
+    severity: 'information',
     fires: args('tensor-model-parallel-size: 2', { env: 'CUDA_DEVICE_MAX_CONNECTIONS: 8' }),
     silent: args('tensor-model-parallel-size: 2', { env: 'CUDA_DEVICE_MAX_CONNECTIONS: 1' }),
   },

@@ -28,6 +28,13 @@ describe('NeMo Automodel', () => {
     });
   });
 
+  it('knows recipes that keep what they need in a section of their own', () => {
+    const draft =
+      'recipe: TrainEagleRecipe\ndist_env: { backend: nccl }\nrecipe_args: { seq_length: 4096 }\noptimizer: { lr: 1.0e-4 }\n';
+    expect(dialectOf(draft, 'eagle.yaml')).toBe('nemo-automodel');
+    expect(readAs('nemo-automodel', draft).findings).toEqual([]);
+  });
+
   it('says nothing of a good file', () => {
     const found = findingsOf('nemo-automodel', FIXTURE, 'yaml').filter(({ rule }) => rule !== 'out-of-memory');
     expect(found.map(({ message }) => message)).toEqual([]);

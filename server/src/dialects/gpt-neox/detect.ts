@@ -39,6 +39,15 @@ const FOREIGN = [
   'jobs',
 ];
 
+/** Files that hold one concern of a run (paths, profiling, generation) beside those that hold the model: keys that stand together only here. */
+const PARTS: readonly (readonly string[])[] = [
+  ['checkpoint_validation_with_forward_pass'],
+  ['text_gen_type'],
+  ['memory_profiling', 'profile_step_start'],
+  ['attention_config', 'sparsity_config'],
+  ['train_data_paths|data_path', 'vocab_file', 'merge_file|tokenizer_type', 'save|load', 'log_dir|tensorboard_dir'],
+];
+
 /** A flat mapping with GPT-NeoX's degrees, or enough of its other names; `-` and `_` are the same to it. */
 export function detectNeox(tree: ConfigTree, _fileName: string): Detection | undefined {
   const root = rootMap(tree);
@@ -52,7 +61,12 @@ export function detectNeox(tree: ConfigTree, _fileName: string): Detection | und
     keys.has('gpt_j_residual') ||
     keys.has('scaled_upper_triang_masked_softmax_fusion') ||
     // Partial files leave the degrees to another one; these two never stand beside DeepSpeed's keys elsewhere.
-    (keys.has('train_micro_batch_size_per_gpu') && keys.has('train_iters') && keys.has('data_impl'));
+    (keys.has('train_micro_batch_size_per_gpu') && keys.has('train_iters') && keys.has('data_impl')) ||
+    PARTS.some((part) => part.every((alternatives) => alternatives.split('|').some((key) => keys.has(key))));
   if (degrees === undefined && !local) return undefined;
-  return weigh('gpt-neox', [degrees, own, when(local, 0.25, 'keys that only GPT-NeoX has')]);
+  return weigh('gpt-neox', [
+    degrees,
+    own,
+    when(local, degrees === undefined ? 0.5 : 0.25, 'keys that only GPT-NeoX has'),
+  ]);
 }

@@ -84,6 +84,18 @@ export function detectMegatron(tree: ConfigTree, _fileName: string): Detection |
   const root = rootMap(tree);
   const form = formOf(tree);
   if (root === undefined || tree.language !== 'yaml' || form === undefined) return undefined;
+  // A test that takes all of its arguments from a script still has the frame of a file with arguments.
+  if (
+    form !== 'model-args' &&
+    hasKey(root, 'MODEL_ARGS') &&
+    mapOf(root, 'ENV_VARS') !== undefined &&
+    hasKey(root, 'TEST_TYPE')
+  )
+    return {
+      dialect: 'megatron',
+      confidence: 0.7,
+      reasons: ['top-level keys `MODEL_ARGS`, `ENV_VARS` and `TEST_TYPE`'],
+    };
   if (form === 'model-args') {
     const args = mapOf(root, 'MODEL_ARGS')?.entries ?? [];
     const flags = args.filter(({ key }) => key.startsWith('--')).length;

@@ -249,6 +249,7 @@ const lengths: readonly Check[] = checks(LAUNCHER, [
     keys: ['micro_batch_size', 'global_batch_size', 'step_batch_size_schedule', 'rampup_batch_size'],
     when: (values) =>
       isGiven(values, 'micro_batch_size') &&
+      (isGiven(values, 'train_iters') || isGiven(values, 'train_samples')) &&
       ['global_batch_size', 'step_batch_size_schedule', 'rampup_batch_size'].every((name) => isAbsent(values, name)),
     says: (values) =>
       `Without \`--global-batch-size\` a step is one microbatch on each data rank: ${values.number('micro_batch_size') ?? 1} × DP samples, and no accumulation fills a pipeline.`,

@@ -180,7 +180,7 @@ const overlaps: readonly Check[] = checks(LAUNCHER, [
   },
   {
     rule: 'environment-conflict',
-    severity: 'warning',
+    severity: 'information',
     covers: ['MEG-056'],
     keys: [CONNECTIONS, TENSOR, CONTEXT, FSDP, FSDP2, 'overlap_moe_expert_parallel_comm'],
     when: (values) =>

@@ -13,6 +13,8 @@ const STEPS = [
   'val_every_steps',
 ];
 
+const FOREIGN = ['apiVersion', 'services', 'jobs', 'policy', 'actor_rollout_ref'];
+
 /** A `step_scheduler` with Automodel's names, or a `_target_` below nemo_automodel. */
 export function detectAutomodel(tree: ConfigTree, _fileName: string): Detection | undefined {
   const root = rootMap(tree);
@@ -22,6 +24,10 @@ export function detectAutomodel(tree: ConfigTree, _fileName: string): Detection 
   );
   const keys = (name: string): ReadonlySet<string> => new Set((mapOf(root, name)?.entries ?? []).map(({ key }) => key));
   const steps = keysSeen(keys('step_scheduler'), STEPS, 0.2, 0.5);
+  // Recipes that train drafts of speculative decoding keep what they need in one section of their own.
+  const own = mapOf(root, 'recipe_args') !== undefined && mapOf(root, 'dist_env') !== undefined;
+  if (own && FOREIGN.every((key) => !hasKey(root, key)))
+    return { dialect: 'nemo-automodel', confidence: 0.85, reasons: ['`recipe_args` beside `dist_env`'] };
   if (steps === undefined && targets.length === 0) return undefined;
   return weigh('nemo-automodel', [
     when(targets.length > 0, 0.5, '`_target_` of nemo_automodel'),
