@@ -34,7 +34,11 @@ export interface NoCost {
 /** Blocks that a schedule may have before a time is not worth waiting for: a hover answers in milliseconds. */
 const LARGEST_SCHEDULE = 400_000;
 
-function tooLarge({ layout, batch }: TrainingInput): boolean {
+/** No model has more layers. */
+const MOST_LAYERS = 2000;
+
+function tooLarge({ layout, batch, model }: TrainingInput): boolean {
+  if (model.layers > MOST_LAYERS) return true;
   const rounds = Math.min(batch.microbatches, 16 * layout.pipeline);
   return layout.pipeline * layout.virtualPipeline * rounds > LARGEST_SCHEDULE;
 }

@@ -118,24 +118,15 @@ function batchSizes(groups: number, most: number): number[] {
   return [...out, Math.max(groups, most)];
 }
 
-/** Passes of one prompt, each after what came before it. */
+/** Passes of one prompt, each after what came before it: a pass grows evenly with its context, so the first and the last tell them all. */
 function timeToFirst(job: Job, chunk: number): number {
   const { input, machine, load, imbalance } = job;
-  let seconds = 0;
-  let done = 0;
-  // A very long prompt is drawn on from its last pass: passes grow evenly.
-  for (let pass = 0; done < load.prompt && pass < 256; pass += 1) {
-    const tokens = Math.min(chunk, load.prompt - done);
-    seconds += servingPass(input, machine, {
-      phase: 'prefill',
-      sequences: 1,
-      tokens,
-      context: done,
-      imbalance,
-    }).seconds;
-    done += tokens;
-  }
-  return done > 0 ? (seconds * load.prompt) / done : 0;
+  const pass = (tokens: number, context: number): number =>
+    servingPass(input, machine, { phase: 'prefill', sequences: 1, tokens, context, imbalance }).seconds;
+  const whole = Math.floor(load.prompt / chunk);
+  const rest = load.prompt - whole * chunk;
+  const full = whole === 0 ? 0 : (whole * (pass(chunk, 0) + pass(chunk, (whole - 1) * chunk))) / 2;
+  return full + (rest > 0 ? pass(rest, whole * chunk) : 0);
 }
 
 /** Most sequences of a server whose engine and cache say nothing: more are of no use to a person who waits. */
@@ -156,7 +147,11 @@ function limitsOf(job: Job): {
   return { most, cache, bound };
 }
 
+/** No model has more layers; a time that nobody can need must not take seconds to work out. */
+const MOST_LAYERS = 2000;
+
 function usable(input: ServingInput, load: ServingLoad): NoCost | undefined {
+  if (!(input.model.layers <= MOST_LAYERS)) return { missing: 'model.layers', reason: 'no model has so many layers' };
   if (input.cluster === undefined) return { missing: 'cluster.gpu', reason: 'no GPU is named' };
   if (!(load.prompt >= 1 && load.output >= 1 && load.prompt + load.output < 2 ** 30))
     return { missing: 'serving.contextLength', reason: 'prompt and output have to be positive numbers of tokens' };
