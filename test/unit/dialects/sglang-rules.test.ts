@@ -100,6 +100,25 @@ describe('what SGLang refuses or changes', () => {
     expect(told('kv-cache-dtype: bf16')).not.toContain('cache-format-replaced');
   });
 
+  it('says where a placement has other slots than the server', () => {
+    const told = (redundant: number): string[] =>
+      analyzeServing(
+        fileOf(`ep-size: 8; ep-num-redundant-experts: ${redundant}; init-expert-location: ./map.json; model-path: ./m`),
+        {
+          'm/config.json': expertsJson(),
+          'map.json': JSON.stringify({
+            physical_to_logical_map: Array.from({ length: 32 }, () =>
+              Array.from({ length: 136 }, (_, slot) => slot % 128),
+            ),
+          }),
+        },
+      )
+        .findings.filter(({ rule }) => rule === 'expert-balancing-conflict')
+        .map(({ message }) => message);
+    expect(told(16).join('')).toMatch(/136 slots a layer; 128 experts .* make 144/);
+    expect(told(8)).toEqual([]);
+  });
+
   it('takes an empty list for an option that is left out', () => {
     const { findings, resolved } = analyzeServing('mem-fraction-static: 0.8\ntp-size: []\nmodel-path: a/b\n');
     expect(findings.map(({ severity, rule }) => `${severity} ${rule}`)).toContain('warning setting-dropped');
@@ -119,6 +138,7 @@ describe('the table of covered rules', () => {
   it('has a case for every gathered rule that one of these rules stands for', () => {
     const cased = new Map(CASES.map(([id = '', rule = '']) => [`${rule} ${id}`, true]));
     cased.set('cache-format-replaced SG-Q08', true);
+    cased.set('expert-balancing-conflict SG-EPLB06', true);
     const own = new Set(CASES.map(([, rule]) => rule));
     const wanted = sglangCoverage
       .filter(({ rule }) => own.has(rule))

@@ -1,7 +1,8 @@
 import type { Companion, ReadCompanion, Reference } from '../dialect';
 import type { ExpertsSpec } from '../../engine/spec/serving';
 import type { Planned, Sourced } from '../../plan/plan';
-import { hasKey, placeOf, textOf } from '../common/nodes';
+import { parseConfig } from '../../syntax/parse';
+import { childOf, hasKey, isList, placeOf, textOf } from '../common/nodes';
 import { byDefault, derived, present, written } from '../common/sourced';
 import type { SglangArguments } from './arguments';
 import type { SglangDegrees } from './layout';
@@ -87,4 +88,14 @@ export function readExperts(
     }),
     references: file && entry !== undefined ? [{ at: placeOf(entry), target: location, kind: 'placement' }] : [],
   };
+}
+
+/** Slots of a layer in a finished placement, from the file or the JSON that `init-expert-location` gives; undefined where it is none. */
+export function placedSlots(args: SglangArguments, read: ReadCompanion): number | undefined {
+  const location = args.text('init-expert-location') ?? 'trivial';
+  const inline = location.trimStart().startsWith('{') ? parseConfig(location, 'json') : undefined;
+  const tree = inline ?? (location.endsWith('.json') ? read(location)?.tree : undefined);
+  const layers = childOf(tree?.documents[0], 'physical_to_logical_map');
+  const first = isList(layers) ? layers.items[0] : undefined;
+  return isList(first) ? first.items.length : undefined;
 }

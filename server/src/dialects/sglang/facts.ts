@@ -18,6 +18,8 @@ export interface SglangFacts {
   readonly checkpoint: string | undefined;
   /** `model_type` of the checkpoint, also where its layers are not modelled. */
   readonly family: string | undefined;
+  /** Slots of a layer in the placement that the file names. */
+  readonly slots: number | undefined;
   /** Written at all. */
   readonly has: (flag: string) => boolean;
   /** A word as written, or the default. */
@@ -58,6 +60,7 @@ interface Around {
   readonly environment: Readonly<Record<string, string>>;
   readonly checkpoint: string | undefined;
   readonly family: string | undefined;
+  readonly slots: number | undefined;
 }
 
 /** Gathers what the rules ask for. */

@@ -11,7 +11,7 @@ import { asksForFp8Cache, checkpointFamily, checkpointMethod } from '../common/c
 import { checkSglang } from './rules';
 import { factsOf } from './facts';
 import { DIFFUSION } from './detect';
-import { readExperts } from './experts';
+import { placedSlots, readExperts } from './experts';
 import { hiddenDegrees, readCluster, readDegrees, readLayout } from './layout';
 import { readQuantization, readServing } from './serving';
 import { spellingFindings, type SglangForm } from './spelling';
@@ -182,6 +182,7 @@ export function readSglangArguments(root: MapNode, read: ReadCompanion, context:
   const around = {
     environment: context.environment ?? {},
     checkpoint: checkpointMethod(args.text('model-path') ?? context.model, read),
+    slots: placedSlots(args, read),
     family: checkpointFamily(args.text('model-path'), read),
   };
   return {

@@ -79,6 +79,20 @@ const BALANCING: readonly SglangRule[] = [
   },
   {
     rule: 'expert-balancing-conflict',
+    severity: 'error',
+    covers: ['SG-EPLB06'],
+    keys: ['init-expert-location', 'ep-num-redundant-experts'],
+    source: ['eplb/expert_location.py', 'ExpertLocationMetadata.init_by_mapping'],
+    says: ({ args, slots, model }) => {
+      const redundant = args.integer('ep-num-redundant-experts') ?? 0;
+      const experts = model?.experts ?? 0;
+      return slots === undefined || experts < 1 || slots === experts + redundant
+        ? undefined
+        : `The placement has ${slots} slots a layer; ${experts} experts and ep-num-redundant-experts ${redundant} make ${experts + redundant}.`;
+    },
+  },
+  {
+    rule: 'expert-balancing-conflict',
     severity: 'warning',
     covers: ['SG-EPLB04'],
     keys: ['eplb-algorithm', 'enable-eplb', 'nnodes', 'ep-size'],
