@@ -11,7 +11,8 @@ import { checkTrt } from './rules';
 import { checkTrtModel, type TrtAround } from './rules-model';
 import { trtSchema } from './schema-data';
 import { trtSource } from './source';
-import { relocated, trtValues, type TrtValues } from './values';
+import { relocated } from '../common/relocate';
+import { trtValues, type TrtValues } from './values';
 
 /** What is known about a `trtllm-serve` command beside its options. */
 export interface TrtCommand {

@@ -1,4 +1,4 @@
-import type { ConfigNode, Entry, MapNode, Span } from '../../syntax/tree';
+import type { ConfigNode, Entry, MapNode } from '../../syntax/tree';
 import { childOf, entryOf, mapOf } from '../common/nodes';
 import { valuesFrom, type ConfigValues } from '../common/values';
 import { trtSchema } from './schema-data';
@@ -57,16 +57,4 @@ export function isWrapper(root: MapNode): boolean {
     childOf(root, 'llm_api_args') !== undefined ||
     Object.keys(trtSchema['x-wrapper']).some((name) => name !== 'kv_cache_dtype' && entryOf(root, name) !== undefined)
   );
-}
-
-/** Every place inside `node` becomes `span`: values of another file stand where this one names that file. */
-export function relocated<T extends ConfigNode>(node: T, span: Span): T;
-export function relocated(node: ConfigNode, span: Span): ConfigNode {
-  if (node.kind === 'scalar') return { ...node, span };
-  if (node.kind === 'list') return { ...node, span, items: node.items.map((item) => relocated(item, span)) };
-  return {
-    ...node,
-    span,
-    entries: node.entries.map(({ key, value }) => ({ key, keySpan: span, value: relocated(value, span) })),
-  };
 }

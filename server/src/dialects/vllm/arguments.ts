@@ -7,6 +7,7 @@ import { placeOf, textOf } from '../common/nodes';
 import { derived, written } from '../common/sourced';
 import { vllmJsonFindings } from './json-keys';
 import { readCheckpoint } from './checkpoint';
+import { configFile } from './config-file';
 import { checkVllm } from './rules';
 import { checkVllmModel } from './rules-model';
 import { vllmSource } from './source';
@@ -109,7 +110,9 @@ function twiceNamed(args: VllmArguments, { form, model }: VllmCommand): Finding[
  * `optionsOf` give them (with `vllmArity`) or as a config file has them.
  */
 export function readVllmArguments(root: MapNode, read: ReadCompanion, command: VllmCommand): DialectReading {
-  const args = vllmValues(root, command.text, command.form, command.partial !== true);
+  const file = configFile(root, command.form, read);
+  const complete = command.partial !== true && !file.hidden;
+  const args = vllmValues(root, command.text, command.form, { complete, below: file.below });
   const { model, references } = namedModel(command.model ?? args.entry('model'), read);
   const findings = [
     ...vllmSpelling(root, command.form),
@@ -123,7 +126,7 @@ export function readVllmArguments(root: MapNode, read: ReadCompanion, command: V
     plan: planOf(args, model),
     complete: completeVllm(args),
     findings,
-    references,
+    references: file.reference === undefined ? references : [...references, file.reference],
     check: (resolved) => checkVllmModel(args, resolved, around),
   };
 }

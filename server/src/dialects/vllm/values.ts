@@ -80,7 +80,8 @@ export function isDroppedSwitch(entry: Entry, form: VllmForm): boolean {
   );
 }
 
-function collect(root: MapNode, text: string, form: VllmForm): Map<string, Entry> {
+/** Options of a mapping by name, with the mappings that JSON arguments hold. */
+export function collectVllm(root: MapNode, text: string, form: VllmForm): Map<string, Entry> {
   const found = new Map<string, Entry>();
   for (const entry of root.entries) {
     const match = matchVllmKey(entry.key);
@@ -100,9 +101,20 @@ function collect(root: MapNode, text: string, form: VllmForm): Map<string, Entry
   return found;
 }
 
-/** Arguments of one engine. `complete` is false where others may stand elsewhere: then nothing follows from an absent one. */
-export function vllmValues(root: MapNode, text: string, form: VllmForm, complete = true): VllmArguments {
-  const found = collect(root, text, form);
+/**
+ * Arguments of one engine. `complete` is false where others may stand elsewhere: then nothing follows from an absent one. `below` are those
+ * of a file that a command names: what the command says itself wins.
+ */
+export function vllmValues(
+  root: MapNode,
+  text: string,
+  form: VllmForm,
+  {
+    complete = true,
+    below = [],
+  }: { readonly complete?: boolean; readonly below?: Iterable<readonly [string, Entry]> } = {},
+): VllmArguments {
+  const found = new Map([...below, ...collectVllm(root, text, form)]);
   const entry = (name: string): Entry | undefined => {
     const [flag = '', ...path] = name.split('.');
     let current = found.get(flag);
