@@ -99,7 +99,11 @@ function readRun(root: MapNode, read: ReadCompanion): DialectReading {
       model: named.model,
       quantization: scheme === undefined || name === undefined ? {} : presetPart(scheme, name),
     },
-    findings: scheme === undefined || name === undefined ? [] : presetFindings(name, scheme, true),
+    // Beside a recipe the scheme is only what the run is called.
+    findings:
+      scheme === undefined || name === undefined || entryOf(root, 'recipe') !== undefined
+        ? []
+        : presetFindings(name, scheme, true),
     check: recipeChecks(root),
     references: [...named.references, ...file],
   };
