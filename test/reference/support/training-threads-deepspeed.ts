@@ -168,7 +168,8 @@ const AGREEMENT: readonly ServingThread[] = [
       train_micro_batch_size_per_gpu: 'auto',
       gradient_accumulation_steps: '8',
     }),
-    because: 'Not told yet: a quoted number is taken for the number that it spells.',
+    finding: 'error trainer-disagrees-with-deepspeed',
+    marks: '8',
   },
   {
     thread: 'shibing624/MedicalGPT#191',

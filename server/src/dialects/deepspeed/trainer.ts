@@ -57,7 +57,18 @@ function differs(s: Source, mine: string, theirs: string): string | undefined {
   }
   const value = s.number(theirs);
   const own = s.number(mine);
+  const node = s.node(theirs);
+  // The Trainer compares as Python does: the word "8" is not the number 8.
+  if (own !== undefined && value !== undefined && node?.kind === 'scalar' && typeof node.value === 'string')
+    return `the number ${String(own)}`;
   return value === undefined || own === undefined || value === own ? undefined : String(own);
+}
+
+/** A value as the message shows it: a text in quotes, so that it is seen to be one. */
+function quoted(s: Source, name: string): string {
+  const node = s.node(name);
+  const text = s.text(name) ?? '';
+  return node?.kind === 'scalar' && typeof node.value === 'string' ? `the text "${text}"` : text;
 }
 
 /**
@@ -78,9 +89,10 @@ export function agreementConditions(keys: TrainerKeys, precisionByDefault = fals
         says: (s) => {
           if (precisionByDefault && key.endsWith('.enabled') && s.entry(mine) === undefined) return undefined;
           const value = differs(s, mine, theirs);
+          const theirText = quoted(s, theirs);
           return value === undefined
             ? undefined
-            : `\`${mine}\` is ${value} here and \`${key}\` is ${s.text(theirs) ?? ''} in the DeepSpeed file: the Trainer stops on values that disagree. Write \`auto\` there to have it filled from here.`;
+            : `\`${mine}\` is ${value} here and \`${key}\` is ${theirText} in the DeepSpeed file: the Trainer stops on values that disagree. Write \`auto\` there to have it filled from here.`;
         },
       };
     });
