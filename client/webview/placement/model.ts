@@ -147,7 +147,9 @@ export function withSlots(model: PlacementModel, changes: readonly SlotChange[])
   const meanOverMax = Array.from({ length: layers }, (_, row) =>
     evennessOf(changed.gpuRatio.subarray(row * gpus, (row + 1) * gpus)),
   );
-  return { ...changed, view: { ...model.view, meanOverMax } };
+  // What only the server computes no longer holds.
+  const { evenness: _even, fixed: _fixed, lp: _lp, traffic: _traffic, ...view } = model.view;
+  return { ...changed, view: { ...view, meanOverMax } };
 }
 
 /** Where even lies on the colour ramp: in its calm part, so that a balanced layer is quiet and only overload speaks up. */

@@ -84,6 +84,8 @@ describeShared('broken placement files', ['corpus/placement/invalid'], (folder) 
   }
 });
 
+const CASES = BROKEN.map(([name, context, rule, words, , line = 0]) => ({ name, context, rule, words, line }));
+
 /** What each broken file is told when nothing else is known of it: no model, no GPUs, only its text. */
 const ALONE: Readonly<Record<string, readonly [rule: string, words: string]>> = {
   'missing_expert.json': ['placement-expert-missing', 'Layer 0: the highest expert is 2, which makes an odd number'],
@@ -123,13 +125,13 @@ describeShared('broken placement files in the editor', ['corpus/placement/invali
     return diagnostics(analysis);
   };
 
-  it.each(BROKEN)('%s is told with its model and GPUs', (name, context, rule, words, _text, line = 0) => {
+  it.each(CASES)('$name is told with its model and GPUs', ({ name, context, rule, words, line }) => {
     const found = told(name, context).find(({ code }) => code === rule);
     expect(found?.message).toContain(words);
     expect(found?.range.start.line).toBe(line);
   });
 
-  it.each(BROKEN)('%s is told by its text alone', (name, _context, rule, words, _text, line = 0) => {
+  it.each(CASES)('$name is told by its text alone', ({ name, rule, words, line }) => {
     const [aloneRule, aloneWords] = ALONE[name] ?? [rule, words];
     const found = told(name).find(({ code }) => code === aloneRule);
     expect(found?.message).toContain(aloneWords);
