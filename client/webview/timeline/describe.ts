@@ -2,7 +2,7 @@ import { fixed, gib, percent, short } from '../kit/format';
 import type { TooltipText } from '../kit/tooltip';
 import { memoryLabel, memoryScale } from './draw-memory';
 import { partsOf } from './links';
-import { chunkOf, firstAbove, memoryAt, rankOf, rankRange, shadeMeaning, shownMicrobatch } from './model';
+import { chunkOf, firstAbove, memoryAt, OP, rankOf, rankRange, shadeMeaning, shownMicrobatch } from './model';
 import type { TimelineModel } from './model';
 
 const OP_LETTERS = ['F', 'B', 'I', 'W', 'F&B'] as const;
@@ -84,6 +84,17 @@ export function describeBlock(model: TimelineModel, index: number): TooltipText 
   return { title: `${blockName(model, index)} · ${opWord(blocks.op[index] ?? 0)}`, rows };
 }
 
+/** The part of the step that the idle time before block `next` belongs to. */
+function phaseOf({ blocks }: TimelineModel, rank: number, next: number): string {
+  const [from, to] = rankRange(blocks, rank);
+  let back = from;
+  while (back < to && (blocks.op[back] === OP.F || blocks.op[back] === OP.W)) back += 1;
+  if (next <= back) return 'warm-up: no backward has run yet';
+  for (let at = next; at < to; at += 1)
+    if (blocks.op[at] === OP.F || blocks.op[at] === OP.FB) return 'the steady phase';
+  return 'cool-down: no forward is left';
+}
+
 /** What an idle stretch of a rank waits for. */
 export function describeIdle(model: TimelineModel, rank: number, time: number): TooltipText {
   const { blocks, view } = model;
@@ -98,9 +109,18 @@ export function describeIdle(model: TimelineModel, rank: number, time: number): 
   if (next < to) {
     const cause = model.links.waitsFor(next);
     rows.push(['Before', blockName(model, next)]);
-    if (cause !== undefined) rows.push(['Waits for', `${blockName(model, cause)} on rank ${rankOf(blocks, cause)}`]);
+    if (cause !== undefined) {
+      const made = blocks.end[cause] ?? 0;
+      rows.push([
+        'Waits for',
+        `${blockName(model, cause)} on rank ${rankOf(blocks, cause)}, done at ${timeText(model, made)}`,
+      ]);
+      const travel = end - Math.max(begin, made);
+      if (travel > 1e-9 * view.makespan) rows.push(['Of it transfer', timeText(model, travel)]);
+    }
+    rows.push(['Part of', phaseOf(model, rank, next)]);
   } else {
-    rows.push(['After', 'its last block']);
+    rows.push(['After', 'its last block'], ['Waits for', 'the last rank to end the step']);
   }
   return { title: `Idle · rank ${rank}`, rows };
 }

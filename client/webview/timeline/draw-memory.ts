@@ -19,7 +19,8 @@ export interface MemoryScale {
 }
 
 export function memoryScale(model: TimelineModel, rank: number): MemoryScale {
-  const { bytesPerUnit, staticBytes, capacityBytes } = model.view.memory;
+  const { bytesPerUnit: mean, bytesPerUnitOfRank, staticBytes, capacityBytes } = model.view.memory;
+  const bytesPerUnit = bytesPerUnitOfRank?.[rank] ?? mean;
   const peak = model.view.peakActivations[rank] ?? 0;
   if (bytesPerUnit === undefined || !(bytesPerUnit > 0)) {
     return { unit: 'chunks', base: 0, perChunk: 1, top: Math.max(1, ...model.view.peakActivations) * 1.08 };

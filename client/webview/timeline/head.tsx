@@ -88,7 +88,8 @@ export function KindPicker({ view, onKind }: KindPickerProps): JSX.Element {
 function peakFact(model: TimelineModel): Fact {
   const { view, peakRank } = model;
   const chunks = view.peakActivations[peakRank] ?? 0;
-  const { bytesPerUnit, capacityBytes, staticBytes } = view.memory;
+  const { bytesPerUnit: mean, bytesPerUnitOfRank, capacityBytes, staticBytes } = view.memory;
+  const bytesPerUnit = bytesPerUnitOfRank?.[peakRank] ?? mean;
   const bytes = bytesPerUnit === undefined ? undefined : (staticBytes?.[peakRank] ?? 0) + chunks * bytesPerUnit;
   const full = capacityBytes !== undefined && bytes !== undefined && bytes > capacityBytes;
   return {

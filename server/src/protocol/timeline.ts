@@ -48,6 +48,8 @@ export interface TimelineView extends ViewFrame {
     readonly value: Column; // f64
     /** Bytes of one chunk, where the model is known. */
     readonly bytesPerUnit?: number;
+    /** The same for every rank: stages differ in layers. */
+    readonly bytesPerUnitOfRank?: readonly number[];
     /** Static bytes a rank (weights, gradients, optimizer), where known. */
     readonly staticBytes?: readonly number[];
     readonly capacityBytes?: number;

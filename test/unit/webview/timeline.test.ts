@@ -263,7 +263,7 @@ describe('words', () => {
   it('explain an idle stretch', () => {
     const text = describeIdle(plain, 0, 6);
     expect(new Map(text.rows).get('Time')).toBe('4 – 10');
-    expect(new Map(text.rows).get('Waits for')).toBe('B0 on rank 1');
+    expect(new Map(text.rows).get('Waits for')).toBe('B0 on rank 1, done at 10');
   });
 
   it('make a row a block', () => {

@@ -50,7 +50,7 @@ function memoryScale(
   analysis: Analysis,
   ask: ScheduleAsk,
   { order: { ranks }, peakActivations: peaks }: Timeline,
-): Pick<TimelineView['memory'], 'bytesPerUnit' | 'staticBytes' | 'capacityBytes'> {
+): Omit<TimelineView['memory'], 'start' | 'time' | 'value'> {
   const own = analysis.resolved;
   const resolved = own === undefined ? undefined : planUnder(own, ask);
   const memory = resolved === own || resolved === undefined ? analysis.memory : estimateMemory(resolved);
@@ -63,12 +63,15 @@ function memoryScale(
       memory.classes.find(({ stages }) => stages.includes(rank)),
   );
   const staticBytes = byPipelineRank.map((entry) => (entry === undefined ? 0 : entry.total - entry.parts.activations));
-  const first = byPipelineRank[0];
-  const peak = peaks[0] ?? 0;
+  const perRank = byPipelineRank.map((entry, rank) => {
+    const peak = peaks[rank] ?? 0;
+    return entry === undefined || peak <= 0 ? 0 : entry.parts.activations / peak;
+  });
+  const [first = 0] = perRank;
   const capacity = resolved?.cluster?.memoryBytes;
   return {
     staticBytes,
-    ...(first === undefined || peak <= 0 ? {} : { bytesPerUnit: first.parts.activations / peak }),
+    ...(first > 0 ? { bytesPerUnit: first, bytesPerUnitOfRank: perRank } : {}),
     ...(capacity === undefined ? {} : { capacityBytes: capacity }),
   };
 }
