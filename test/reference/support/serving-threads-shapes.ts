@@ -47,7 +47,7 @@ const BLOCKS: readonly ServingThread[] = [
     symptom: 'TP 8: the gates of linear attention are 8 rows a rank and were quantized all the same',
     ...sglang('--tp-size 8'),
     files: dense({ ...QWEN_35, ...FP8_BLOCKS }),
-    finding: 'error fp8-block-misaligned',
+    finding: 'warning fp8-block-misaligned',
     marks: '8',
   },
   {

@@ -142,7 +142,9 @@ export function readTrtllmArguments(root: MapNode, read: ReadCompanion, command:
     entries: root.entries.map((entry) => ({ ...entry, key: entry.key.replaceAll('-', '_') })),
   };
   const file = optionsFile(own, read);
-  const reading = readTrtValues(trtValues([own, file.map]), read, command.model);
+  // A file that is named and cannot be read may say anything.
+  const complete = file.reference === undefined || file.map !== undefined;
+  const reading = readTrtValues(trtValues([own, file.map], complete), read, command.model);
   return {
     ...reading,
     findings: [...reading.findings, ...twice(own, file.map)],

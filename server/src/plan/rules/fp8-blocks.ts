@@ -103,10 +103,10 @@ function attentionTiles({ model, layout }: Sharding): Tile[] {
   ];
 }
 
-/** The gates of a linear-attention block are one number a head: no block fits them. */
-function gateTiles({ model, layout }: Sharding): Tile[] {
+/** The gates of a linear-attention block are one number a head: no block fits them. vLLM keeps them in 16 bits whatever the checkpoint says. */
+function gateTiles({ model, layout, serving }: Sharding): Tile[] {
   const size = model.linearValueHeads ?? 0;
-  return size > 0 && layout.tensor > 1
+  return size > 0 && layout.tensor > 1 && serving?.stack === 'sglang'
     ? [{ what: 'linear attention gate (in_proj_b)', size, parts: layout.tensor, field: 'linearValueHeads' }]
     : [];
 }
@@ -169,7 +169,9 @@ function hintFor(plan: Plan, layout: LayoutSpec, tile: Tile, block: number): str
 }
 
 function tileFinding(plan: Plan, sharding: Sharding, tile: Tile, context: { block: number; near: number[] }): Finding {
-  const enforcement = BLOCKS[plan.dialect] ?? { severity: 'warning' };
+  const own = BLOCKS[plan.dialect] ?? { severity: 'warning' };
+  // Whether the gates are quantized at all depends on how the release matches module names.
+  const enforcement: Enforcement = tile.field === 'linearValueHeads' ? { ...own, severity: 'warning' } : own;
   const { layout } = sharding;
   const shard = tile.size / tile.parts;
   const setting = settingOf(plan, tile);
