@@ -12,6 +12,8 @@ export interface ServingLoad {
   readonly output: number;
   /** Tokens on the busiest rank's experts over the mean. */
   readonly imbalance?: number;
+  /** Only the smallest and the largest batch: enough to choose by. */
+  readonly ends?: boolean;
   /** Chance that a drafted token is taken, the ones before it taken. */
   readonly acceptance?: number;
 }
@@ -192,7 +194,8 @@ export function servingCost(
   });
   const perPass = Math.max(chunk, Math.min(chunk, load.prompt));
   const prefillRate = (perPass * job.groups) / pass.seconds / job.gpus;
-  const batches = batchSizes(job.groups, most).map((sequences) => pointOf(job, sequences, prefillRate));
+  const sizes = load.ends === true ? [job.groups, Math.max(job.groups, most)] : batchSizes(job.groups, most);
+  const batches = sizes.map((sequences) => pointOf(job, sequences, prefillRate));
   const last = batches.at(-1);
   if (last === undefined || !Number.isFinite(last.tpot) || !(prefillRate > 0))
     return { missing: 'batch', reason: 'the sizes give no finite time' };
@@ -206,7 +209,7 @@ export function servingCost(
     ...(cache === undefined ? {} : { cacheSequences: cache }),
     bound,
     disaggregated: disaggregation(job, last, prefillRate),
-    ...extras(job, last),
+    ...(load.ends === true ? {} : extras(job, last)),
   };
 }
 
