@@ -100,6 +100,20 @@ describe('what SGLang refuses or changes', () => {
     expect(told('kv-cache-dtype: bf16')).not.toContain('cache-format-replaced');
   });
 
+  it.each([
+    ['nnodes: 3', '', ['nnodes: 2', 'nnodes: 4']],
+    ['kv-cache-dtype: fp4_e2m1', '', ['kv-cache-dtype: fp4_mx_block16']],
+    ['attention-backend: trtllm_mla; kv-cache-dtype: bfloat16', '', ['kv-cache-dtype: bf16']],
+    ['chunked-prefill-size: 1000; page-size: 64', '', ['chunked-prefill-size: 960', 'chunked-prefill-size: 1024']],
+  ])('settles %s by a fix', (text, model, answers) => {
+    const body = fileOf(text);
+    const fixes = found(text, model).flatMap((finding) => finding.fixes ?? []);
+    const after = fixes.map(({ edits: [edit] }) =>
+      edit === undefined ? '' : body.slice(0, edit.at.span.start) + edit.newText + body.slice(edit.at.span.end),
+    );
+    for (const answer of answers) expect(after.some((file) => file.includes(`${answer}\n`))).toBe(true);
+  });
+
   it('says where a placement has other slots than the server', () => {
     const told = (redundant: number): string[] =>
       analyzeServing(

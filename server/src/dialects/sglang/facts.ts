@@ -3,6 +3,7 @@ import type { LayoutSpec } from '../../engine/spec/layout';
 import type { Finding, Severity } from '../../plan/finding';
 import type { Place, ResolvedPlan } from '../../plan/plan';
 import { sglang as sglangSource, stated } from '../../plan/rules/rule-context';
+import { replaceFix } from '../common/findings';
 import { placeOf } from '../common/nodes';
 import type { SglangArguments } from './arguments';
 import type { SglangDegrees } from './layout';
@@ -54,6 +55,8 @@ export interface SglangRule {
   readonly source: readonly [file: string, fn: string];
   /** The sentence, when it holds. */
   readonly says: (facts: SglangFacts) => string | undefined;
+  /** Arguments and values that would settle it; a single one is the right answer. */
+  readonly fixes?: (facts: SglangFacts) => readonly (readonly [flag: string, value: string | number])[];
 }
 
 interface Around {
@@ -102,6 +105,18 @@ function placeFor({ args, resolved }: SglangFacts, keys: readonly string[]): Pla
   return stated(name) && name.at?.uri === undefined ? name.at : undefined;
 }
 
+/** Quick fixes for values that stand in this document themselves, and not in a variable. */
+function fixesOf(rule: SglangRule, facts: SglangFacts): Pick<Finding, 'fixes'> {
+  const answers = rule.fixes?.(facts) ?? [];
+  const fixes = answers.flatMap(([flag, value]) => {
+    const entry = facts.args.entry(flag);
+    return entry?.value.kind !== 'scalar' || entry.value.definition !== undefined
+      ? []
+      : [replaceFix(`Set ${flag} to ${value}`, entry.value.span, String(value), answers.length === 1)];
+  });
+  return fixes.length === 0 ? {} : { fixes };
+}
+
 /** Findings of every rule that holds; one that an interpolation takes part in stays silent. */
 export function checkRules(rules: readonly SglangRule[], facts: SglangFacts): Finding[] {
   return rules.flatMap((rule): Finding[] => {
@@ -116,6 +131,7 @@ export function checkRules(rules: readonly SglangRule[], facts: SglangFacts): Fi
         message,
         source: sglangSource(...rule.source),
         ...(at === undefined ? {} : { at }),
+        ...fixesOf(rule, facts),
       },
     ];
   });

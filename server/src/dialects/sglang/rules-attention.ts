@@ -1,3 +1,4 @@
+import { nearestMultiples } from '../../plan/rules/rule-context';
 import type { SglangFacts, SglangRule } from './facts';
 
 const ATTENTION = ['server_args.py', 'ServerArgs._handle_attention_backend_compatibility'] as const;
@@ -96,6 +97,7 @@ function needRules({ backend, flags, majors, caches, covers, source }: (typeof N
         ? undefined
         : `${flag} ${backend} takes ${CACHE} ${caches.join(', ')}, not ${dtype}.`;
     },
+    fixes: ({ word }) => (word(CACHE, '') === 'bfloat16' && caches?.includes('bf16') === true ? [[CACHE, 'bf16']] : []),
   };
   return caches === undefined ? [gpu] : [gpu, cache];
 }
@@ -220,6 +222,13 @@ const PAGES: readonly SglangRule[] = [
       const share = attentionData && (data ?? 1) > 1 ? ` (chunked-prefill-size ÷ dp-size ${data ?? ''})` : '';
       return `A prefill step of ${chunk} tokens${share} is no multiple of the page of ${page} tokens.`;
     },
+    fixes: ({ args, page, data, degrees: { attentionData } }) => {
+      const unit = (page ?? 1) * (attentionData ? (data ?? 1) : 1);
+      return nearestMultiples(args.integer('chunked-prefill-size') ?? 0, unit).map((size) => [
+        'chunked-prefill-size',
+        size,
+      ]);
+    },
   },
 ];
 
@@ -245,6 +254,7 @@ const CACHES: readonly SglangRule[] = [
       word(CACHE, '') === 'fp4_e2m1'
         ? `${CACHE} fp4_e2m1 is still listed and stops the server once the weights are loaded; write fp4_mx_block16.`
         : undefined,
+    fixes: () => [[CACHE, 'fp4_mx_block16']],
   },
   {
     rule: 'cache-format-conflict',

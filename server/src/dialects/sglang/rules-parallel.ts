@@ -34,6 +34,8 @@ const WORLD: readonly SglangRule[] = [
         ? undefined
         : `tp-size ${tensor} × pp-size ${pipeline} = ${world} ranks do not divide over nnodes ${nodes}${advice(nearest(nodes, divisors(world)))}.`;
     },
+    fixes: ({ tensor, pipeline, degrees: { nodes } }) =>
+      nearest(nodes ?? 1, divisors((tensor ?? 1) * (pipeline ?? 1))).map((count) => ['nnodes', count]),
   },
   {
     rule: 'data-parallel-conflict',
@@ -93,6 +95,7 @@ const WORLD: readonly SglangRule[] = [
         ? undefined
         : `moe-dense-tp-size ${dense} is neither 1 nor tp-size ${tensor}, and SGLang takes no other.`;
     },
+    fixes: ({ tensor }) => [1, tensor ?? 1].map((degree) => ['moe-dense-tp-size', degree]),
   },
   {
     rule: 'dp-attention-ignored',

@@ -40,6 +40,7 @@ const SPECULATION: readonly SglangRule[] = [
         ? `${DRAFT} ${draft} becomes ${steps + 1}: with ${TOPK} 1 it is ${STEPS} + 1.`
         : undefined;
     },
+    fixes: ({ args }) => [[DRAFT, (args.integer(STEPS) ?? 0) + 1]],
   },
   {
     rule: 'speculation-invalid',
