@@ -21,7 +21,6 @@ const REASONS: readonly (readonly [row: RegExp, reason: string])[] = [
     'routing of the untrained top-1 router: the first step after resuming sends most tokens to one rank (its peak is the first step’s)',
   ],
   [/swiglu\/lts_dgx_a100/, 'looks as if attention scores were kept (−0.6 % then), which no argument of the row says'],
-  [/tp_comm_overlap|current_scaling/, 'user buffers of tensor-parallel overlap and FP8 copies are not modelled'],
   [/a2a_ovlp/, 'overlapped expert communication holds two microbatches of dispatched tokens'],
   [/muon/, 'buffers of the Newton–Schulz iteration'],
   [

@@ -191,6 +191,7 @@ export function ciInput(row: CiRow): TrainingInput {
     optimizerInstances: count(args, 'num-distributed-optimizer-instances', 1),
     deferredHeadGradients: args['defer-embedding-wgrad-compute'] === true ? count(args, 'wgrad-deferral-limit', 0) : 0,
     groupedGemm: args['moe-grouped-gemm'] === true,
+    tensorOverlap: args['tp-comm-overlap'] === true,
     positions: model.learnedPositions === undefined ? 'rope' : 'learned',
     ...(row.env['CUBLAS_WORKSPACE_CONFIG'] === ':4096:8' ? { cublasWorkspaceBytes: 32 * 2 ** 20 } : {}),
   };

@@ -105,11 +105,13 @@ function megatron(row: PublishedRow, model: ModelSpec, gpus: number): Job {
   const swift = row.group === 'ms-swift';
   const details: TrainingDetails = { crossEntropy: 'te-fused', ...(swift ? { vocabDivisor: 1 } : {}) };
   const base = megatronInput(model, layout, { microBatch, microbatches, sequenceLength: sequence }, details);
+  const recipe = recipeOf(row.precision);
+  const bridge = swift ? {} : ({ gradients: 'BF16', fp8Weights: recipe.fp8Recipe !== undefined } as const);
   const moments = /exp_avg.*bf16/.test(row.precision) ? ({ firstMoment: 'BF16', secondMoment: 'BF16' } as const) : {};
   return {
     ...base,
-    // Megatron-Bridge's performance recipes reduce gradients in BF16.
-    precision: { ...base.precision, ...(swift ? {} : { gradients: 'BF16' }), ...recipeOf(row.precision), ...moments },
+    // Megatron-Bridge's performance recipes reduce gradients in BF16 and gather FP8 weights.
+    precision: { ...base.precision, ...recipe, ...bridge, ...moments },
     optimizer: { ...base.optimizer, kind: /muon/.test(row.optimizer) ? 'muon' : 'adam' },
     recompute: recomputeOf(row.recompute),
   };

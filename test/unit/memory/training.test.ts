@@ -30,6 +30,30 @@ function expectSound(report: MemoryReport): void {
   }
 }
 
+describe('FP8 under Transformer Engine', () => {
+  const model = denseModel({ layers: 4 });
+  const layout = layoutOf({ worldSize: 8, tensor: 2, sequenceParallel: true });
+  const job = (computeCapability: number): number => {
+    const batch = { microBatch: 1, microbatches: 1, sequenceLength: 4096 };
+    const base = megatronInput(model, layout, batch);
+    const cluster = { gpu: 'X', memoryBytes: 80 * 2 ** 30, gpus: 8, gpusPerNode: 8, nodes: 1, computeCapability };
+    const precision = { ...base.precision, fp8Recipe: 'tensorwise' as const, fp8Weights: true };
+    const [entry] = estimateTraining({ ...base, cluster, precision }).classes;
+    return entry?.parts.weights ?? 0;
+  };
+  it('keeps a transposed copy of every weight where the GPU multiplies in one layout only', () => {
+    // Attention and feed-forward of 4 layers on one of two ranks: 41.9M and 176.2M elements a layer.
+    const linear = (4 * (41_943_040 + 176_160_768)) / 2;
+    expect(job(90) - job(100)).toBe(linear);
+  });
+  it('has three workspaces more with overlapped communication', () => {
+    const plain = megatronInput(model, layout, { microBatch: 1, microbatches: 1, sequenceLength: 4096 });
+    const of = (tensorOverlap: boolean): number =>
+      estimateTraining({ ...plain, details: { tensorOverlap } }).classes[0]?.parts.workspace ?? 0;
+    expect(of(true) - of(false)).toBe(3 * 32 * 2 ** 20);
+  });
+});
+
 describe('a compiled torchtitan job', () => {
   const model = denseModel({ layers: 32 });
   const layout = layoutOf({ worldSize: 8, data: 8, dataShard: 8 });

@@ -231,6 +231,7 @@ export function readDetails(args: MegatronArguments): TrainingDetails {
           ? 'alltoall'
           : 'allgather',
     groupedGemm: args.flag('moe_grouped_gemm') === true,
+    tensorOverlap: args.flag('tp_comm_overlap') === true,
     optimizerInstances: args.integer('num_distributed_optimizer_instances') ?? 1,
     deferredHeadGradients:
       args.flag('defer_embedding_wgrad_compute') === true ? (args.integer('wgrad_deferral_limit') ?? 0) : 0,

@@ -57,6 +57,8 @@ export interface TrainingDetails {
   readonly overlapComm?: boolean;
   /** Megatron: workspace of one cuBLAS handle in bytes where the environment fixes it. */
   readonly cublasWorkspaceBytes?: number;
+  /** Megatron `--tp-comm-overlap`: products of tensor parallelism run on three streams, each with a workspace of its own. Default false. */
+  readonly tensorOverlap?: boolean;
   /** Megatron `--num-distributed-optimizer-instances`: copies of the sharded optimizer state. Default 1. */
   readonly optimizerInstances?: number;
   /** Megatron `--wgrad-deferral-limit` of `--defer-embedding-wgrad-compute`: microbatches whose logit gradients wait. Default 0. */

@@ -209,7 +209,7 @@ function putChunk(ledger: Ledger, plan: MegatronPlan, stage: StageContent, count
 /**
  * Library scratch memory. PyTorch gives the forward and the autograd thread one cuBLAS workspace each (32 MiB on sm_90, or where
  * CUBLAS_WORKSPACE_CONFIG=:4096:8 is set; 8.125 MiB before; 16 MiB measured on sm_100), Transformer Engine has its own
- * (32 MiB from sm_90, 4 MiB before), and its grouped GEMM four more of that size, one a stream.
+ * (32 MiB from sm_90, 4 MiB before), its grouped GEMM four more of that size, one a stream, and overlapped tensor parallelism three.
  */
 function putWorkspace(ledger: Ledger, plan: MegatronPlan, stages: readonly StageContent[]): void {
   const { input } = plan;
@@ -220,7 +220,10 @@ function putWorkspace(ledger: Ledger, plan: MegatronPlan, stages: readonly Stage
   if (input.details?.transformerImpl === 'local' || input.optimizer.stack !== 'megatron') return;
   const te = capability >= 90 ? 32 * MIB : 4 * MIB;
   const grouped = input.details?.groupedGemm !== false && stages.some(({ moeLayers }) => moeLayers > 0) ? 4 : 0;
-  put(ledger, 'workspace', 'Transformer Engine workspaces', (1 + grouped) * te, `${num(1 + grouped)} × ${num(te)} B`, [
+  // Overlapped communication has workspaces beside (transformer_engine/pytorch/cpp_extensions/gemm.py, get_cublas_workspace).
+  const overlapped = input.details?.tensorOverlap === true && input.layout.tensor > 1 ? 3 : 0;
+  const streams = 1 + grouped + overlapped;
+  put(ledger, 'workspace', 'Transformer Engine workspaces', streams * te, `${num(streams)} × ${num(te)} B`, [
     'cluster.gpu',
     'details.groupedGemm',
   ]);

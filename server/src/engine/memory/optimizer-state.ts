@@ -41,7 +41,11 @@ export function lowWeightBytes(recipe: string): number {
 export function stateBytes(input: TrainingInput): StateBytes {
   const { precision, optimizer } = input;
   const wide = precision.fp8Weights && bytesOf(precision.weights) < 2 ? 2 : bytesOf(precision.weights);
-  const low = precision.fp8Weights ? lowWeightBytes(precision.fp8Recipe) : cachedCopies(input, wide);
+  const { fp8Recipe } = precision;
+  // DeepSeek's own kernels read a 128x128-scaled weight in both directions.
+  const primary =
+    optimizer.stack === 'megatron' ? copies(input) * lowWeightBytes(fp8Recipe) : lowWeightBytes(fp8Recipe);
+  const low = precision.fp8Weights ? primary : cachedCopies(input, wide);
   const m = bytesOf(precision.firstMoment);
   const v = bytesOf(precision.secondMoment);
   const moments = { adam: m + v, muon: m, sgd: m, lion: m, adam8bit: 2 * (1 + 4 / 256), adafactor: 0 }[optimizer.kind];
@@ -56,12 +60,20 @@ export function stateBytes(input: TrainingInput): StateBytes {
   };
 }
 
-/** BF16 primary weights with FP8 products add cached FP8 copies: one, and its transpose where the GPU needs one layout (before Blackwell). */
+/**
+ * Copies that Transformer Engine keeps of a quantized weight: one for the forward pass, and one for the backward pass, transposed for
+ * tensor-scaled FP8 where the GPU needs one layout (before Blackwell), quantized along the other direction for block formats.
+ */
+function copies({ cluster, precision: { fp8Recipe } }: TrainingInput): number {
+  const oneLayout = (cluster?.computeCapability ?? 90) < 100;
+  const tensorScaled = fp8Recipe === 'delayed' || fp8Recipe === 'tensorwise';
+  return oneLayout || !tensorScaled ? 2 : 1;
+}
+
+/** BF16 primary weights with FP8 products add cached FP8 copies. */
 function cachedCopies(input: TrainingInput, wide: number): number {
   const { fp8Recipe } = input.precision;
   // FSDP2 jobs cast each gathered weight on the fly and keep no copy (torchao float8 and MX linears).
   if (fp8Recipe === 'none' || input.optimizer.stack === 'fsdp2') return wide;
-  const hopper = (input.cluster?.computeCapability ?? 90) < 100;
-  const two = hopper || fp8Recipe === 'mxfp8' || fp8Recipe === 'nvfp4';
-  return wide + (two ? 2 : 1) * lowWeightBytes(fp8Recipe);
+  return wide + copies(input) * lowWeightBytes(fp8Recipe);
 }
