@@ -10,10 +10,15 @@ import {
 import { REQUEST } from '../../server/src/protocol/requests';
 import type { ClientHandle } from './client';
 
+/** What a search is for; the same words mean latency, cache and throughput of a server. */
 const OBJECTIVES: readonly (vscode.QuickPickItem & { readonly objective: 'time' | 'memory' | 'cost' })[] = [
-  { label: 'Less time a step', objective: 'time' },
-  { label: 'Less memory on the fullest rank', objective: 'memory' },
-  { label: 'Fewer GPU-hours', objective: 'cost' },
+  { label: 'Less time', description: 'of a training step, or between tokens to one user', objective: 'time' },
+  {
+    label: 'Less memory',
+    description: 'on the fullest rank, or more of it for the cache of a server',
+    objective: 'memory',
+  },
+  { label: 'Less cost', description: 'fewer GPU-hours, or more tokens a GPU', objective: 'cost' },
 ];
 
 interface Row extends vscode.QuickPickItem {

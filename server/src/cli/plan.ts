@@ -7,6 +7,7 @@ import type { Analysis, AnalysisSettings } from '../features/analysis';
 import { finish } from '../engine/search/training-search';
 import { bytes, count, percent } from '../features/format';
 import { amounts } from './amounts';
+import { planServing } from './plan-serving';
 import { openFile, openText } from './files';
 import { oneOf, readArguments, singleFile, wholeNumber, type Arguments } from './options';
 import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './usage';
@@ -14,14 +15,17 @@ import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './
 const HELP = `shardlens plan FILE [--objective time|memory|cost] [--top N] [--worlds N,N…] [--memory GIB] [--step SECONDS]
                [--precision keep|any] [--model M] [--gpu NAME] [--gpus N] [--tokens T --price P --watts W] [--format text|json]
 
-Better layouts for the training job of one file: every legal split, schedule, ZeRO stage, microbatch and recomputation is looked at;
+Better layouts for the training job, or better splits for the server, of one file: every legal split, schedule, ZeRO stage, microbatch and recomputation is looked at;
 what cannot fit is left out by its states, and what may be best is simulated. Each answer is a change of the file's own lines.
 
-  --objective  time (default) of a step, memory of the fullest rank, or cost in GPU-hours
+  --objective  time (default) of a step, memory of the fullest rank, or cost in GPU-hours;
+               of a server: time of a token to one user, memory for cache, or cost (default there): tokens a GPU
   --top        answers at most (default 5)
   --worlds     GPU counts to look at, instead of the file's own
   --memory     GiB that a rank may hold, where it is less than the device has
   --step       seconds that a step may take
+  --ttft, --tpot  seconds to a server's first token, and between tokens of its largest batch, that may pass
+  --prompt, --output  tokens of one request of a server (default 2048 and 512)
   --precision  any: tries FP8 products where the file computes in BF16 (default: keep)
   --model, --gpu, --gpus, --tokens, --price, --watts  as for "shardlens estimate"
 
@@ -170,11 +174,20 @@ export function settingsOf(given: Arguments): AnalysisSettings {
     ...(model === undefined ? {} : { model }),
     ...(gpu === undefined ? {} : { gpu }),
     ...(gpus === undefined ? {} : { gpus }),
-    ...amounts(given, ['tokens', 'price', 'watts']),
+    ...amounts(given, ['tokens', 'price', 'watts', 'prompt', 'output']),
   };
 }
 
+/** Limits of a server. Seconds. */
+function servingTarget(given: Arguments): { readonly ttft?: number; readonly tpot?: number } {
+  return amounts(given, ['ttft', 'tpot']);
+}
+
 const OPTIONS = [
+  'ttft',
+  'tpot',
+  'prompt',
+  'output',
   'objective',
   'top',
   'worlds',
@@ -201,16 +214,27 @@ function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
   const gpus = worldsOf(given);
   const settings = settingsOf(given);
   const { analysis } = openFile(cwd, file, settings);
+  const reanalyse = (text: string): Analysis => openText(cwd, file, text, settings);
+  const top = wholeNumber(given, 'top') ?? 5;
+  if (analysis.resolved?.plan.task === 'serving') {
+    // Without a word about it, a server is to give many tokens for its money.
+    const served = given.text('objective') === undefined ? 'cost' : objective;
+    const target = servingTarget(given);
+    const options = { objective: served, top, target, reanalyse, ...(gpus === undefined ? {} : { gpus }) } as const;
+    const answer = planServing(file, analysis, options, format);
+    out(answer.out);
+    return answer.met ? EXIT.fine : EXIT.findings;
+  }
   const search = startAdvice(analysis, {
     objective,
-    top: wholeNumber(given, 'top') ?? 5,
+    top,
     precision: precision === 'any',
     ...(gpus === undefined ? {} : { gpus }),
     target: {
       ...(memory === undefined ? {} : { bytes: memory * 2 ** 30 }),
       ...(step === undefined ? {} : { seconds: step }),
     },
-    reanalyse: (text) => openText(cwd, file, text, settings),
+    reanalyse,
   });
   if (hasNoAdvice(search)) throw new UsageError(`no advice for ${file}: ${search.reason}`);
   const advice = finish(search);

@@ -1,6 +1,6 @@
 import type { Detection, Dialect, DialectReading, Reference } from '../dialects/dialect';
 import type { NoCost, RunTerms, TrainingCost } from '../engine/cost/plan-cost';
-import type { ServingCost } from '../engine/cost/serving-cost';
+import type { ServingCost, ServingLoad } from '../engine/cost/serving-cost';
 import type { MemoryReport } from '../engine/memory/report';
 import type { Finding, Severity } from '../plan/finding';
 import type { ResolvedPlan } from '../plan/plan';
@@ -62,6 +62,8 @@ export interface Analysis {
   readonly memory?: MemoryReport;
   /** Time and cost of a training plan, worked out when first asked for; undefined for other tasks or an unknown plan. */
   readonly cost?: () => TrainingCost | NoCost | undefined;
+  /** What a server is asked to do, for its latency and throughput. */
+  readonly load?: ServingLoad;
   /** Latency and throughput of a server, worked out when first asked for. */
   readonly servingCost?: () => ServingCost | NoCost | undefined;
   /** What a run is to reach and costs an hour, where somebody says it. */

@@ -197,6 +197,7 @@ function readAs(
   // Named files are wanted even where no rule reads them: links must know what is there, panels draw placements.
   const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);
   const terms = runTerms(reach.directives);
+  const load = servingLoad(reach.directives);
   const ignored = new Set(reach.directives.flatMap(({ ignore }) => ignore));
   return {
     ...base,
@@ -207,7 +208,8 @@ function readAs(
     ...(memory === undefined ? {} : { memory }),
     terms,
     cost: lazyCost(resolved, terms, {}),
-    servingCost: lazyServingCost(resolved, servingLoad(reach.directives), {}),
+    load,
+    servingCost: lazyServingCost(resolved, load, {}),
     references,
     findings: applySettings(findings, reach.input.settings, ignored),
     wanted: [...new Set([...reach.wanted, ...named])].slice(0, COMPANION_LIMIT),

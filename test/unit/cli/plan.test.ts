@@ -133,7 +133,7 @@ describe('shardlens plan', () => {
 
   it.each([
     ['nameless.shardlens.yaml', /the GPU, such as .*--gpu/],
-    ['serve.yaml', /the model|no training job/],
+    ['serve.yaml', /the model/],
     ['none.yaml', /not recognised/],
   ])('says what %s lacks', async (file, reason) => {
     const { code, out, err } = await shardlens(['plan', file], folder.path);
@@ -151,6 +151,37 @@ describe('shardlens plan', () => {
     const { code, err } = await shardlens(args, folder.path);
     expect(code).toBe(2);
     expect(err).toMatch(reason);
+  });
+
+  it('splits a server better, and proves it by reading the file again', async () => {
+    const served = folderWith({
+      'serve.yaml': 'model-path: deepseek-ai/DeepSeek-V3\ntp-size: 8\nmem-fraction-static: 0.9\n',
+    });
+    try {
+      const { code, out } = await shardlens(
+        ['plan', 'serve.yaml', '--gpu', 'H200', '--format', 'json', '--prompt', '1024'],
+        served.path,
+      );
+      expect(code).toBe(0);
+      const { own, answers } = JSON.parse(out) as {
+        own: { tokensPerSecondPerGpu: number };
+        answers: { tokensPerSecondPerGpu: number; layout: { attentionData: number }; edits: { newText: string }[] }[];
+      };
+      expect(answers.length).toBeGreaterThan(0);
+      for (const { tokensPerSecondPerGpu, edits } of answers) {
+        expect(tokensPerSecondPerGpu).toBeGreaterThan(own.tokensPerSecondPerGpu);
+        expect(edits.length).toBeGreaterThan(0);
+      }
+      expect(answers[0]?.layout.attentionData).toBeGreaterThan(1);
+      expect(answers[0]?.edits.map(({ newText }) => newText).join('')).toMatch(/enable-dp-attention: true/);
+      const impossible = await shardlens(['plan', 'serve.yaml', '--gpu', 'H200', '--tpot', '0.001'], served.path);
+      expect(impossible.code).toBe(1);
+      expect(impossible.out).toMatch(/Nothing keeps to the limits\. The nearest:/);
+      const nameless = await shardlens(['plan', 'serve.yaml'], served.path);
+      expect(nameless.err).toMatch(/--gpu/);
+    } finally {
+      served.dispose();
+    }
   });
 
   it('shows people the changed lines', async () => {

@@ -8,7 +8,7 @@ import { OUT_OF_MEMORY } from '../rules/out-of-memory';
 export const FIND_LAYOUT = 'shardlens.findBetterLayout';
 
 /** Values that a search may change: on their lines it is offered. */
-const SEARCHED = /^(?:layout|pipeline|batch|recompute|optimizer)\./;
+const SEARCHED = /^(?:layout|serving|pipeline|batch|recompute|optimizer)\./;
 
 function touches(a: Range, b: Range): boolean {
   return a.start.line <= b.end.line && b.start.line <= a.end.line;
@@ -17,7 +17,7 @@ function touches(a: Range, b: Range): boolean {
 /** The offer to look for a better layout, on lines that decide it; as a fix where memory is short. */
 export function layoutActions(analysis: Analysis, range: Range): CodeAction[] {
   const { resolved } = analysis;
-  if (resolved?.plan.task !== 'training') return [];
+  if (resolved === undefined || resolved.plan.task === 'model') return [];
   const short = analysis.findings.some(
     (finding) => finding.rule === OUT_OF_MEMORY && touches(rangeOfPlace(analysis, finding.at), range),
   );

@@ -3,6 +3,7 @@ import type { AdviceAnswer, AdviceItem, AdviceParams } from '../../protocol/advi
 import type { Analysis } from '../analysis';
 import { count, percent } from '../format';
 import { hasNoAdvice, startAdvice, type Advice, type Advised } from './advise';
+import { splitCost, splitText, startServingAdvice, type ServingAdvice, type ServingAdvised } from './advise-serving';
 import { costText, labelOf, layoutText } from './describe';
 
 const ANSWERS = 8;
@@ -43,16 +44,53 @@ function viewOf(analysis: Analysis, advice: Advice): AdviceAnswer {
   };
 }
 
+function sentence(reason: string): string {
+  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
+}
+
+function servingItem(analysis: Analysis, advice: ServingAdvice, answer: ServingAdvised): AdviceItem {
+  const { outcome, reasons, changes, edits } = answer;
+  return {
+    title: splitText(outcome.choice),
+    detail: splitCost(outcome, advice.own),
+    reasons,
+    changes: changes.map(({ field, from, to }) => `${field}: ${from} → ${to}`),
+    ...(edits === undefined
+      ? {}
+      : { edits: edits.map(({ span, newText }) => ({ range: analysis.lines.rangeOf(span), newText })) }),
+  };
+}
+
+function servingView(analysis: Analysis, advice: ServingAdvice): AdviceAnswer {
+  const { own, ownFits, answers, nearest, legal } = advice;
+  return {
+    uri: analysis.uri,
+    version: analysis.version,
+    now:
+      own === undefined
+        ? 'This split does not fit.'
+        : `${splitText(own.choice)}: ${splitCost(own)}${ownFits ? '' : ', does not fit'}`,
+    items: (nearest === undefined ? answers : [nearest]).map((answer) => servingItem(analysis, advice, answer)),
+    unmet: nearest !== undefined,
+    searched: `${count(legal)} legal splits`,
+    notes: [],
+  };
+}
+
 /** Better layouts for the editor, in turns; says at once what is missing. */
 export function* adviceView(
   analysis: Analysis,
   { objective = 'time' }: AdviceParams,
   reanalyse: (text: string) => Analysis,
 ): Generator<SearchProgress, AdviceAnswer> {
+  if (analysis.resolved?.plan.task === 'serving') {
+    const served = startServingAdvice(analysis, { objective, top: ANSWERS, reanalyse });
+    if ('needs' in served) return { empty: true, uri: analysis.uri, reason: sentence(served.reason) };
+    return servingView(analysis, yield* served);
+  }
   const search = startAdvice(analysis, { objective, top: ANSWERS, reanalyse });
   if (hasNoAdvice(search)) {
-    const { reason } = search;
-    return { empty: true, uri: analysis.uri, reason: `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.` };
+    return { empty: true, uri: analysis.uri, reason: sentence(search.reason) };
   }
   return viewOf(analysis, yield* search);
 }

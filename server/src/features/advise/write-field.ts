@@ -111,6 +111,13 @@ export function writeField(analysis: Analysis, field: string, value: FieldValue)
   return [{ ...edit, newText: edit.newText.replace(/0(\s*)$/, `${textOfValue(value, analysis)}$1`) }];
 }
 
+/** Edits that set a key of the outermost mapping, whatever it means to the plan. */
+export function setRootKey({ tree, text }: Analysis, key: string, value: number | boolean | string): SyntaxEdit[] {
+  const [root] = tree.documents;
+  const edit = root?.kind === 'map' ? setValue(root, key, value, tree.language, text) : undefined;
+  return edit === undefined ? [] : [edit];
+}
+
 /** True when `writeField` has a place for the field. */
 export function canWrite(analysis: Analysis, field: string): boolean {
   const own = entryOfField(analysis, field);
