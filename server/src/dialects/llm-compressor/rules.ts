@@ -215,7 +215,6 @@ export const llmCompressorCoverage: readonly Coverage[] = [
   { rule: 'unknown-scheme', covers: ['LC-02'] },
   { rule: 'group-not-dividing', covers: ['LC-04'] },
   { rule: 'activation-order-conflict', covers: ['LC-05'] },
-  { rule: 'target-matches-nothing', covers: ['LC-06'] },
   { rule: 'modifier-order', covers: ['LC-07'] },
   { rule: 'stage-name-ignored', covers: ['LC-08'] },
   { rule: 'unknown-key', covers: ['LC-09'] },
