@@ -162,9 +162,15 @@ export function reachOf(
   };
 }
 
-/** Tokens for `reachOf`, made once where several placements are compared on the same loads. */
-export function sampledTokens(loads: Loads, routing: Routing): readonly RoutedTokens[] {
-  return sampled(loads.length).map((layer) =>
-    routedTokens(loads[layer] ?? new Float64Array(routing.experts), routing, TOKENS),
-  );
+/** Tokens for `reachOf`, recorded ones where there are any, made once where several placements are compared on the same loads. */
+export function sampledTokens(
+  loads: Loads,
+  routing: Routing,
+  traces?: readonly RoutedTokens[],
+): readonly RoutedTokens[] {
+  return sampled(loads.length).map((layer) => {
+    const recorded = traces?.[layer];
+    if (recorded !== undefined && recorded.experts.length > 0) return recorded;
+    return routedTokens(loads[layer] ?? new Float64Array(routing.experts), routing, TOKENS);
+  });
 }

@@ -1,3 +1,5 @@
+import type { RoutedTokens } from './router';
+
 /** Loads: one row a layer, one column a logical expert; any non-negative unit. */
 export type Loads = readonly Float64Array[];
 
@@ -42,4 +44,8 @@ export interface PlacementOptions {
   readonly alive?: readonly boolean[];
   /** Loads of several time steps or workloads, each [layer][expert]; absent: only the loads given. */
   readonly profiles?: readonly Loads[];
+  /** Tokens with their experts, one entry a layer, for placements that keep together what tokens use together. */
+  readonly traces?: readonly RoutedTokens[];
+  /** mean / max GPU load that such a placement keeps, 0 to 1; absent: 0.95. */
+  readonly keptBalance?: number;
 }

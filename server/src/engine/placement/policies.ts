@@ -1,4 +1,5 @@
 import { eplb, eplbGlobal } from './eplb';
+import { optimizedAffinity } from './affinity';
 import { optimizedAnchored } from './anchored';
 import { optimized, optimizedGlobal } from './optimized';
 import type { Loads, Placement, PlacementOptions, PlacementShape } from './placement';
@@ -33,6 +34,10 @@ export const POLICIES = {
   'optimized-robust': {
     demands: { hierarchy: 'never', source: OWN },
     place: (loads, shape, options) => optimizedRobust(stepsOf(loads, options), shape),
+  },
+  'optimized-affinity': {
+    demands: { hierarchy: 'never', source: OWN },
+    place: (loads, shape, { traces, keptBalance }) => optimizedAffinity(loads, shape, traces ?? [], keptBalance),
   },
   'sglang-deepseek': { demands: { hierarchy: 'never', source: SGLANG }, place: sglangDeepseek },
   'sglang-deepseek-hierarchical': {

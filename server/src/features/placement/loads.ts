@@ -1,5 +1,6 @@
 import { mapsOf, recognisePlacement, type PlacedRow } from '../../dialects/placement/recognise';
 import type { Loads } from '../../engine/placement/placement';
+import type { RoutedTokens } from '../../engine/placement/router';
 import { isBinaryName, textToBytes } from '../../protocol/bytes';
 import { parseConfig } from '../../syntax/parse';
 import type { ConfigNode, ConfigTree } from '../../syntax/tree';
@@ -15,6 +16,8 @@ export type PlacementFile =
       /** The single time steps where the file keeps them apart; `loads` is their sum. */
       readonly steps?: readonly Loads[];
       readonly firstLayer?: number;
+      /** Tokens with their experts, a layer an entry, where the recording has them. */
+      readonly traces?: readonly RoutedTokens[];
       /** A recording of single passes, which no engine starts from. */
       readonly recording?: 'passes';
     }

@@ -7,6 +7,7 @@ import {
   type PlacementRefusal,
 } from '../../engine/placement/place';
 import type { Loads, Placement, PlacementShape } from '../../engine/placement/placement';
+import type { RoutedTokens } from '../../engine/placement/router';
 import type { ResolvedPlan } from '../../plan/plan';
 import type { PlacementSources } from './sources';
 
@@ -25,14 +26,14 @@ export interface PlannedPlacement {
 export type PlacementSizes = Partial<Pick<PlacementShape, 'slots' | 'gpus' | 'nodes' | 'groups'>>;
 
 /** The part of a plan that placements need; a placement file has no plan of its own. */
-interface Known {
+export interface Known {
   readonly experts: number;
   readonly groups: number;
   readonly layers: number;
   readonly moeLayers: readonly boolean[];
 }
 
-function knownOf({ model }: ResolvedPlan): Known | undefined {
+export function knownOf({ model }: ResolvedPlan): Known | undefined {
   return model?.experts === undefined || model.experts <= 0
     ? undefined
     : {
@@ -133,6 +134,12 @@ export function policyOf(resolved: ResolvedPlan): PlacementPolicy {
   return isPolicy(algorithm) ? algorithm : 'eplb';
 }
 
+/** Recorded tokens of the MoE layers, where a recording has them. */
+export function tracesOf(sources: PlacementSources, known: Known | undefined): readonly RoutedTokens[] | undefined {
+  const { traces } = sources.loads ?? {};
+  return traces === undefined ? undefined : moeOnly(traces, known);
+}
+
 function loadsFor(
   sources: PlacementSources,
   known: Known | undefined,
@@ -179,8 +186,9 @@ export function plannedPlacement(
   const { loads, uniform } = loadsFor(sources, known, fixed?.shape ?? shape);
   const policy = asked !== undefined && isPolicy(asked) ? asked : policyOf(resolved);
   const profiles = sources.loads?.steps?.map((step) => moeOnly(step, known));
-  const placement =
-    fixed ?? place(loads, { ...shape, layers: loads.length }, policy, profiles === undefined ? {} : { profiles });
+  const traces = tracesOf(sources, known);
+  const options = { ...(profiles === undefined ? {} : { profiles }), ...(traces === undefined ? {} : { traces }) };
+  const placement = fixed ?? place(loads, { ...shape, layers: loads.length }, policy, options);
   if (isPlacementRefusal(placement)) return placement;
   const count = placement.physicalToLogical.length;
   return {

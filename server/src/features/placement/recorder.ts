@@ -76,6 +76,41 @@ function toExperts(counts: Tensor, map: Tensor): Loads {
   });
 }
 
+/** Tokens of one layer while records are read. */
+interface TokenList {
+  readonly topK: number;
+  readonly experts: number[];
+}
+
+/** Tokens of a layer that are kept: enough to know which experts come up together. */
+const MOST_TOKENS = 16_384;
+
+/** Slots that tokens chose, [layers][tokens][topK], as the experts in them; tokens of layers that were not recorded hold -1. */
+function addTokens(lists: TokenList[], { shape, values }: Tensor, map: Tensor): void {
+  const [layers = 0, tokens = 0, topK = 0] = shape;
+  const [rows = 0, slots = 0] = map.shape;
+  if (shape.length !== 3 || layers !== rows || topK < 1) return;
+  for (let layer = 0; layer < layers; layer += 1) {
+    const list = (lists[layer] ??= { topK, experts: [] });
+    for (let token = 0; token < tokens && list.experts.length < MOST_TOKENS * topK; token += 1) {
+      const at = (layer * tokens + token) * topK;
+      const chosen = Array.from(values.subarray(at, at + topK));
+      if (list.topK !== topK || chosen.some((slot) => slot < 0 || slot >= slots)) continue;
+      for (const slot of chosen) list.experts.push(map.values[layer * slots + slot] ?? 0);
+    }
+  }
+}
+
+/** How often each expert comes up among recorded tokens. */
+function countsOf(lists: readonly TokenList[], map: Tensor): Loads {
+  const experts = map.values.reduce((most, expert) => Math.max(most, expert), -1) + 1;
+  return lists.map((list) => {
+    const row = new Float64Array(experts);
+    for (const expert of list.experts) row[expert] = (row[expert] ?? 0) + 1;
+    return row;
+  });
+}
+
 /**
  * A per-pass recording: slot counts of every pass, and the placement in force at its end.
  * Source: sgl-project/sglang, srt/eplb/eplb_simulator/reader.py.
@@ -86,8 +121,15 @@ function fromPasses(file: TorchFile, records: readonly Pickled[], mapValue: Pick
   if (map.shape.length !== 2 || map.values.some((expert) => !Number.isInteger(expert) || expert >= 65_536))
     return refused('last_physical_to_logical_map is no placement');
   const passes: Loads[] = [];
+  const tokens: TokenList[] = [];
   for (const record of records) {
     const value = record instanceof Map ? record.get('global_physical_count') : undefined;
+    const chosen = record instanceof Map ? record.get('topk_ids_of_layer') : undefined;
+    if (isTensor(chosen)) {
+      const ids = file.tensor(chosen);
+      if (typeof ids === 'string') return refused(ids);
+      addTokens(tokens, ids, map);
+    }
     if (!isTensor(value)) continue;
     const counts = file.tensor(value);
     if (typeof counts === 'string') return refused(counts);
@@ -95,11 +137,14 @@ function fromPasses(file: TorchFile, records: readonly Pickled[], mapValue: Pick
       return refused(`a pass counts ${counts.shape[1] ?? 0} slots where the placement has ${map.shape[1] ?? 0}`);
     passes.push(toExperts(counts, map));
   }
-  if (passes.length === 0) return refused('no record holds a global_physical_count');
+  if (passes.length === 0 && tokens.length === 0)
+    return refused('no record holds a global_physical_count or topk_ids_of_layer');
+  if (passes.length === 0) passes.push(countsOf(tokens, map));
   if (passes.some((pass) => pass.length !== passes[0]?.length))
     return refused('passes count different numbers of layers');
   const loads = fromSteps(passes.length, (index) => passes[index] ?? []);
-  return loads.kind === 'loads' ? { ...loads, recording: 'passes' } : loads;
+  const traces = tokens.map(({ topK, experts }) => ({ topK, experts: Int32Array.from(experts) }));
+  return loads.kind === 'loads' ? { ...loads, recording: 'passes', ...(traces.length === 0 ? {} : { traces }) } : loads;
 }
 
 /**

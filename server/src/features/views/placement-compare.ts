@@ -4,11 +4,19 @@ import { balance } from '../../engine/placement/place';
 import type { PlacementCandidate } from '../../protocol/placement';
 import type { ResolvedPlan } from '../../plan/plan';
 import { expertBytes, routingOf, trafficOf } from '../placement/costs';
-import { plannedPlacement, type PlannedPlacement, type PlacementSizes } from '../placement/planned';
+import { knownOf, plannedPlacement, tracesOf, type PlannedPlacement, type PlacementSizes } from '../placement/planned';
 import type { PlacementSources } from '../placement/sources';
 
 /** What is set against the placement in view; the robust one needs several recordings. */
-const CANDIDATES = ['trivial', 'eplb', 'eplb-global', 'optimized-anchored', 'optimized-global', 'optimized-robust'];
+const CANDIDATES = [
+  'trivial',
+  'eplb',
+  'eplb-global',
+  'optimized-anchored',
+  'optimized-global',
+  'optimized-affinity',
+  'optimized-robust',
+];
 
 /** Weights come over the network when an expert changes its node, and over the slower of both links when nothing is known. */
 function moveSeconds(resolved: ResolvedPlan, nodes: number, bytes: number): number | undefined {
@@ -43,10 +51,14 @@ export function* comparePlacements(
 ): Generator<undefined, readonly PlacementCandidate[]> {
   const routing = routingOf(resolved);
   const { loads } = current;
-  const tokens = routing === undefined ? undefined : sampledTokens(loads, routing);
+  const traces = tracesOf(sources, knownOf(resolved));
+  const tokens = routing === undefined ? undefined : sampledTokens(loads, routing, traces);
   const several = (sources.loads?.steps?.length ?? 0) > 1;
   const names = CANDIDATES.filter(
-    (name) => name !== current.placement.policy && (several || name !== 'optimized-robust'),
+    (name) =>
+      name !== current.placement.policy &&
+      (several || name !== 'optimized-robust') &&
+      (traces !== undefined || name !== 'optimized-affinity'),
   );
   const rows: PlacementCandidate[] = [];
   for (const policy of [current.placement.policy, ...names]) {
