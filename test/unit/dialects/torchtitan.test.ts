@@ -96,6 +96,7 @@ const CASES: readonly RuleCase[] = [
     rule: 'stages-do-not-fit-schedule',
     severity: 'error',
     says: /one stage a rank/,
+    with: ['stage-weight-too-large'],
     fires: P(
       'pipeline_parallel_degree = 4; pipeline_parallel_layers_per_stage = 5; pipeline_parallel_last_stage_less_layers = 5',
     ),

@@ -37,6 +37,7 @@ const optimizer: readonly Check[] = [
       keys: ['optimizer', FSDP, FSDP2, FORMAT],
       when: (values) =>
         !['adam', 'sgd', undefined].includes(values.text('optimizer')) &&
+        !on(values, FSDP) &&
         (on(values, FSDP2) || !['torch', 'torch_dist', undefined].includes(wordOf(values, FORMAT))),
       says: (values) =>
         `The optimizer ${values.text('optimizer') ?? ''} works with Megatron's own sharding and checkpoints of format torch or torch_dist only.`,

@@ -81,7 +81,8 @@ function readBatch(values: ConfigValues, micro: string): Planned<BatchSpec> {
   const count = small === undefined || local === undefined ? undefined : local / small.value;
   return present<Planned<BatchSpec>>({
     globalBatch: size(values, 'step_scheduler.global_batch_size'),
-    microBatch: small,
+    // Microbatches that do not divide the local batch are refused, and say nothing of the rest.
+    microBatch: pipeline && count !== undefined && !Number.isInteger(count) ? undefined : small,
     sequenceLength: size(values, length),
     microbatches:
       pipeline && count !== undefined && Number.isInteger(count) && count > 0
