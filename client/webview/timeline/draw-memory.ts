@@ -64,7 +64,8 @@ function stepPoints(
     let low = Infinity;
     let high = -Infinity;
     const limit = axis.start + (Math.floor(x - layout.left) + 1) / axis.scale;
-    while (at < to && (time[at] ?? 0) < limit && (time[at] ?? 0) <= end) {
+    // The first step always counts: rounding may put it on its own pixel's end.
+    do {
       const now = time[at] ?? 0;
       // One pass ends and the next begins at the same moment: what lies between never lasted.
       while (at + 1 < to && time[at + 1] === now) at += 1;
@@ -72,7 +73,7 @@ function stepPoints(
       low = Math.min(low, current);
       high = Math.max(high, current);
       at += 1;
-    }
+    } while (at < to && (time[at] ?? 0) < limit && (time[at] ?? 0) <= end);
     points.push(x, y(high), x, y(low), x, y(current));
   }
   points.push(layout.left + toPixel(axis, end), y(current));

@@ -224,6 +224,20 @@ describe('the memory curve', () => {
     expect(heights.size).toBe(5);
   });
 
+  it('is drawn at any width, also where a step falls on a pixel’s edge', () => {
+    // Times that are no round numbers, over many widths: some step always lands on an edge by rounding.
+    const model = decodeTimeline(timelineData({ kind: 'dualpipe', ranks: 8, microbatches: 20 }));
+    const time = model.memory.time.map((value) => value * 273.1060606);
+    const makespan = model.view.makespan * 273.1060606;
+    const odd = { ...model, memory: { ...model.memory, time }, view: { ...model.view, makespan } };
+    for (let width = 200; width < 1400; width += 0.75) {
+      const drawn = recorder();
+      const wide = { ...layout, width };
+      drawMemory(drawn.pen, odd, 0, fitAxis(makespan, width), wide, theme);
+      expect(drawn.lines.at(-1)?.length ?? Infinity).toBeLessThan(16 * width);
+    }
+  });
+
   it('draws the device line where the capacity is known', () => {
     const model = decodeTimeline(timelineData({ kind: '1f1b', ranks: 4, microbatches: 8, bytes: true }));
     const drawn = recorder();
