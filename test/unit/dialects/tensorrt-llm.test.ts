@@ -211,3 +211,15 @@ describe('prefill and decode servers in one file', () => {
     expect(told(readAs('tensorrt-llm', file('fp8', '  max_batchsize: 8\n')).findings)).toEqual(['error unknown-key']);
   });
 });
+
+it('takes fields of decoding types that are not listed', () => {
+  const drafts = (field: string): string[] =>
+    told(
+      readAs('tensorrt-llm', `speculative_config: { decoding_type: NGram, max_draft_len: 3, ${field}: 2 }\n`).findings,
+    );
+  expect(drafts('max_matching_ngram_size')).toEqual([]);
+  expect(drafts('some_new_field')).toEqual([]);
+  expect(told(readAs('tensorrt-llm', 'kv_cache_config: { some_new_field: 2 }\n').findings)).toEqual([
+    'warning unknown-key',
+  ]);
+});

@@ -9,11 +9,18 @@ import { trtSource } from './source';
 
 const STRICT = trtSource('llmapi/llm_args.py', 'StrictBaseModel');
 
+/** Sections whose fields hang on a choice inside take any further key: the list of them is not complete. */
+function opened(schema: JsonSchema): JsonSchema {
+  return schema.properties === undefined || schema.additionalProperties === false
+    ? schema
+    : { ...schema, additionalProperties: {} };
+}
+
 /** Keys of this release and of wrappers, which a file may hold without being wrong about them. */
 const judged: JsonSchema = {
   ...trtSchema,
   properties: {
-    ...trtSchema.properties,
+    ...Object.fromEntries(Object.entries(trtSchema.properties ?? {}).map(([key, schema]) => [key, opened(schema)])),
     ...Object.fromEntries(Object.keys(trtSchema['x-removed']).map((key) => [key, {}])),
   },
 };
