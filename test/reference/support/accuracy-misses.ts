@@ -13,14 +13,22 @@ const REASONS: readonly (readonly [row: RegExp, reason: string])[] = [
   [/^titan\/.*x-compile|compile/, 'torch.compile decides by itself which tensors to keep'],
   [/^titan\//, 'sizes of temporary tensors inside one backward pass'],
   [
-    /tp2_pp2.*cross_entropy_loss_fusion\/(?:lts_dgxa100|dev_dgx_a100|dev_dgx_h100_2nd)/,
-    'recorded before the fused loss took effect: newer runs of the same arguments are 400 to 800 MiB lower',
+    /cross_entropy_loss_fusion\/dev_dgx_a100|swiglu\/lts_dgx_a100|multi_dist_optimizer_instances\/dev_dgx_h100_2nd/,
+    'looks as if attention scores were kept (within 4 % then), which no argument of the row says',
   ],
   [
-    /multi_dist_optimizer_instances\/(?:dev_dgx_(?:h100|gb200)_2nd|lts_dgx_a100)/,
-    'routing of the untrained top-1 router: the first step after resuming sends most tokens to one rank (its peak is the first step’s)',
+    /cross_entropy_loss_fusion\/lts_dgxa100/,
+    'attention scores, and a fused loss of an older release, which kept more (−15 % with the scores alone)',
   ],
-  [/swiglu\/lts_dgx_a100/, 'looks as if attention scores were kept (−0.6 % then), which no argument of the row says'],
+  [
+    /multi_dist_optimizer_instances\/lts_dgx_a100/,
+    'recorded before the number of optimizer instances took effect, with attention scores kept (−2 % then)',
+  ],
+  [
+    /cross_entropy_loss_fusion\/dev_dgx_h100_2nd/,
+    '176 MiB more between steps than the same arguments in the run before',
+  ],
+  [/multi_dist_optimizer_instances\/dev_dgx_gb200_2nd/, 'not known: the first step after resuming is the fullest'],
   [/a2a_ovlp/, 'overlapped expert communication holds two microbatches of dispatched tokens'],
   [/muon/, 'buffers of the Newton–Schulz iteration'],
   [
@@ -28,9 +36,9 @@ const REASONS: readonly (readonly [row: RegExp, reason: string])[] = [
     '139 MiB more between steps than the same arguments on the same machine a release earlier',
   ],
   [/\/moe\//, 'routing of an untrained model is not balanced; the estimate is'],
-  [/cp2.*etp4|cp2_etp4/, 'recorded with fewer data-parallel copies than the arguments say'],
-  [/cp2/, 'communication buffers of context parallelism'],
-  [/tp4_pp2_resume_torch_dist_reshard/, 'buffers of the resharded optimizer state'],
+  [/cp2.*etp4|cp2_etp4/, '42 MiB less between steps than newer runs of the same arguments'],
+  [/cp2/, 'not known; 35 MiB more between steps than on an H100'],
+  [/tp4_pp2_resume_torch_dist_reshard/, '75 MiB less between steps than newer runs of the same arguments'],
   [/megatron-golden/, 'not known'],
 ];
 

@@ -57,6 +57,7 @@ function recipeOf(precision: string): Partial<TrainingInput['precision']> {
 function titan(row: PublishedRow, model: ModelSpec, gpus: number): Job {
   const { tensor, pipeline, context, sequence, microBatch } = row;
   if (sequence === undefined || microBatch === undefined) return 'batch or sequence length not stated';
+  if (row.recompute === '') return 'recomputation not stated';
   const layout = layoutOf({
     worldSize: gpus,
     tensor,
