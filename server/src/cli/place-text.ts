@@ -1,3 +1,4 @@
+import { judge, type Evenness } from '../engine/placement/judge';
 import { balance } from '../engine/placement/place';
 import type { Loads, Placement } from '../engine/placement/placement';
 import { count } from '../features/format';
@@ -35,6 +36,27 @@ export interface PlacedText {
   readonly uniformLoads: boolean;
   readonly rows: { readonly firstLayer: number };
   readonly notes: readonly string[];
+  /** A second recording that it was judged on. */
+  readonly judged?: { readonly name: string; readonly loads: Loads };
+}
+
+function evennessText({ mean: even, worst }: Evenness): string {
+  return `${even.toFixed(3)} mean/max, ${worst.toFixed(3)} in the worst layer`;
+}
+
+/** The same balance as each framework prints it, and under each dispatch. */
+function judgementFacts(placement: Placement, loads: Loads): (readonly [string, string])[] {
+  const { equal, fixed, lp, bound } = judge(placement, loads);
+  return [
+    [
+      'Printed',
+      `${equal.sglang.toFixed(3)} by SGLang, ${equal.vllm.toFixed(3)} by vLLM, imbalance ${equal.tensorrtLlm.toFixed(3)} by TensorRT-LLM`,
+    ],
+    [
+      'Dispatch',
+      `${equal.mean.toFixed(3)} random copies, ${fixed.toFixed(3)} static (SGLang), ${lp.toFixed(3)} best split (LP), ${bound.toFixed(3)} any placement`,
+    ],
+  ];
 }
 
 /** For people: the sizes, how even the layers are, and a row a layer. */
@@ -44,6 +66,7 @@ export function placementText({
   rows: { firstLayer },
   uniformLoads: uniform,
   notes,
+  judged,
 }: PlacedText): string {
   const { shape, policy, physicalToLogical, replicaCounts } = placement;
   const { gpuLoads, meanOverMax, lowerBound } = balance(placement, loads);
@@ -70,6 +93,14 @@ export function placementText({
     ['Loads', uniform ? 'assumed equal: no file gives any' : 'as given'],
     ...notes.map((note): [string, string] => ['Note', note]),
     ['Mean/max', `${mean(meanOverMax).toFixed(3)} over ${physicalToLogical.length} layers (1 is even)`],
+    ...judgementFacts(placement, loads),
+    ...(judged === undefined
+      ? []
+      : [
+          ['On', judged.name] as const,
+          ['', evennessText(judge(placement, judged.loads).equal)] as const,
+          ...judgementFacts(placement, judged.loads),
+        ]),
   ]);
   return `${head}\n${table(COLUMNS, rows)}`;
 }

@@ -21,11 +21,13 @@ import { placementText } from './place-text';
 import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './usage';
 
 const HELP = `shardlens place [FILE] [--loads L.json --replicas R --groups G --nodes K --gpus N --policy P]
-                [--format text|json|sglang|trtllm|vllm|vllm-ascend|csv]
+                [--judge M.json] [--format text|json|sglang|trtllm|vllm|vllm-ascend|csv]
 
 Where every expert replica sits, for a file's plan or for loads alone.
 
-  --loads     [[load of expert e] for each layer] as JSON, an SGLang recorder dump (JSON), or a TensorRT-LLM statistics folder
+  --loads     [[load of expert e] for each layer] as JSON, an SGLang recorder dump
+              (JSON or .pt, numbers only), a table (CSV), or a TensorRT-LLM statistics folder
+  --judge     a second recording that the placement is judged on: will it hold tomorrow?
   --replicas  slots of a layer over all GPUs, redundant ones included
   --groups    expert groups of group-limited routing
   --nodes     nodes, --gpus: GPUs that share the experts
@@ -94,10 +96,13 @@ interface Asked {
 function placeLoads({ sizes, policy, loads: file }: Asked): Placed | PlacementRefusal {
   if (file?.kind !== 'loads' || sizes.gpus === undefined)
     throw new UsageError('name a file, or give --loads with rows of loads and --gpus');
-  const { loads, steps, firstLayer = 0 } = file;
+  const { loads, steps, traces, firstLayer = 0 } = file;
   const experts = loads[0]?.length ?? 0;
   const shape = { layers: loads.length, experts, slots: experts, nodes: 1, groups: 1, ...sizes, gpus: sizes.gpus };
-  const placement = place(loads, shape, policy ?? 'eplb', steps === undefined ? {} : { profiles: steps });
+  const placement = place(loads, shape, policy ?? 'eplb', {
+    ...(steps === undefined ? {} : { profiles: steps }),
+    ...(traces === undefined ? {} : { traces }),
+  });
   return isPlacementRefusal(placement)
     ? placement
     : { placement, loads, uniformLoads: false, rows: { firstLayer }, notes: fallbackNote(shape, policy ?? 'eplb') };
@@ -141,8 +146,25 @@ function refuse(refusal: PlacementRefusal, asJson: boolean, { out, err }: Termin
   return EXIT.findings;
 }
 
+/** Loads of a second recording for the rows that were placed. */
+function judgedOn(
+  file: PlacementFile,
+  { placement, rows }: Placed,
+  name: string,
+): { readonly name: string; readonly loads: Loads } {
+  if (file.kind !== 'loads') throw new UsageError(`cannot judge on ${name}: it holds a placement, not loads`);
+  const { layers, experts } = placement.shape;
+  const from = file.loads.length === layers ? 0 : rows.firstLayer;
+  const loads = file.loads.slice(from, from + layers);
+  if (loads.length !== layers || loads.some((row) => row.length !== experts))
+    throw new UsageError(
+      `cannot judge on ${name}: it has ${file.loads.length} layers of ${file.loads[0]?.length ?? 0} experts, not ${layers} of ${experts}`,
+    );
+  return { name, loads };
+}
+
 function run(args: readonly string[], terminal: Terminal): ExitCode {
-  const given = readArguments(args, ['loads', 'replicas', 'groups', 'nodes', 'gpus', 'policy', 'format']);
+  const given = readArguments(args, ['loads', 'judge', 'replicas', 'groups', 'nodes', 'gpus', 'policy', 'format']);
   const format = oneOf(given, 'format', ['text', 'json', 'sglang', 'trtllm', 'vllm', 'vllm-ascend', 'csv']);
   const file = singleFile(given);
   const named = given.text('loads');
@@ -152,8 +174,10 @@ function run(args: readonly string[], terminal: Terminal): ExitCode {
   const placed = file === undefined ? placeLoads(asked) : placePlan(file, asked, terminal.cwd);
   if ('rule' in placed) return refuse(placed, format === 'json', terminal);
   const { placement, loads, rows, notes } = placed;
-  if (format === 'text') terminal.out(placementText(placed));
-  else if (format === 'json') terminal.out(`${JSON.stringify(placementJson(placement, loads))}\n`);
+  const second = given.text('judge');
+  const judged = second === undefined ? undefined : judgedOn(readLoads(terminal.cwd, second), placed, second);
+  if (format === 'text') terminal.out(placementText({ ...placed, ...(judged === undefined ? {} : { judged }) }));
+  else if (format === 'json') terminal.out(`${JSON.stringify(placementJson(placement, loads, judged?.loads))}\n`);
   else terminal.out(placementFileText(format, placement, rows));
   if (format !== 'text') for (const note of notes) terminal.err(`shardlens place: ${note}\n`);
   return EXIT.fine;

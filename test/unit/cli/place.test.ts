@@ -56,6 +56,38 @@ describe('shardlens place', () => {
     }
   });
 
+  it('judges a placement on a second recording', async () => {
+    const folder = folderWith({
+      'today.json': JSON.stringify({
+        logical_count: [
+          [0, 0, 0, 0],
+          [8, 1, 1, 1],
+        ],
+      }),
+      'tomorrow.json': JSON.stringify({
+        logical_count: [
+          [0, 0, 0, 0],
+          [1, 8, 1, 1],
+        ],
+      }),
+      'short.json': JSON.stringify([[1, 2]]),
+    });
+    try {
+      const args = ['place', '--loads', 'today.json', '--gpus', '2', '--replicas', '6', '--judge'];
+      const { out } = await shardlens([...args, 'tomorrow.json'], folder.path);
+      expect(out).toMatch(/On +tomorrow\.json/);
+      expect(out).toMatch(/imbalance 0\.\d{3} by TensorRT-LLM/);
+      expect(out).toMatch(/random copies, 0?1?\.\d{3} static \(SGLang\)/);
+      const answer = await json<PlacementJson>([...args, 'tomorrow.json'], folder.path);
+      expect(answer.judged?.meanOverMax[1] ?? 1).toBeLessThan(answer.balance.meanOverMax[1] ?? 0);
+      const { code, err } = await shardlens([...args, 'short.json'], folder.path);
+      expect(code).toBe(2);
+      expect(err).toContain('1 layers of 2 experts, not 2 of 4');
+    } finally {
+      folder.dispose();
+    }
+  });
+
   it('judges a placement file on a recording of torch, and writes it for another framework', async () => {
     const dump = torchFile(dict({ logical_count: tensor('IntStorage', '0', [2, 4]) }), {
       '0': Int32Array.of(4, 2, 1, 1, 1, 1, 1, 1),

@@ -1,3 +1,4 @@
+import { judge } from '../../engine/placement/judge';
 import { balance, logicalToPhysical } from '../../engine/placement/place';
 import { placementText, type PlacementTextFormat } from '../../protocol/placement-text';
 import type { Loads, Placement } from '../../engine/placement/placement';
@@ -14,9 +15,16 @@ export interface PlacementJson {
   /** [layer][gpu], in the unit of the loads. */
   readonly gpuLoads: readonly (readonly number[])[];
   readonly balance: { readonly meanOverMax: readonly number[]; readonly lowerBound: readonly number[] };
+  /** On a second recording, where one was named. */
+  readonly judged?: { readonly meanOverMax: readonly number[]; readonly static: number; readonly lp: number };
 }
 
-export function placementJson(placement: Placement, loads: Loads): PlacementJson {
+function judgedOn(placement: Placement, loads: Loads): NonNullable<PlacementJson['judged']> {
+  const { fixed, lp } = judge(placement, loads);
+  return { meanOverMax: balance(placement, loads).meanOverMax, static: fixed, lp };
+}
+
+export function placementJson(placement: Placement, loads: Loads, second?: Loads): PlacementJson {
   const { gpuLoads, meanOverMax, lowerBound } = balance(placement, loads);
   return {
     policy: placement.policy,
@@ -26,6 +34,7 @@ export function placementJson(placement: Placement, loads: Loads): PlacementJson
     replicaCounts: placement.replicaCounts.map((row) => [...row]),
     gpuLoads: gpuLoads.map((row) => [...row]),
     balance: { meanOverMax, lowerBound },
+    ...(second === undefined ? {} : { judged: judgedOn(placement, second) }),
   };
 }
 
