@@ -97,8 +97,13 @@ function itemsOf(entry: MemoryClassView, selection: Selection): readonly MemoryI
 }
 
 function restNote(view: MemoryView, entry: MemoryClassView, selection: Selection): string {
-  if (selection.part === 'slack')
-    return `The allocator holds ${bytesText(entry.reserved - entry.allocated)} more than is in use at the peak.`;
+  if (selection.part === 'slack') {
+    const most =
+      entry.reservedMost === undefined
+        ? ''
+        : ` That is the middle of measured runs; the most was ${bytesText(entry.reservedMost - entry.allocated)}.`;
+    return `The allocator holds ${bytesText(entry.reserved - entry.allocated)} more than is in use at the peak.${most}`;
+  }
   if (selection.part === 'outside')
     return `${bytesText(entry.total - entry.reserved)} lie outside the allocator: the context of the process and the communication library${view.outside === undefined ? '' : ` (${view.outside})`}.`;
   return 'No tensors are listed for this part.';

@@ -30,6 +30,8 @@ export interface MemoryClassView {
   readonly items: readonly MemoryItemView[];
   readonly allocated: number;
   readonly reserved: number;
+  /** The most that was measured to be reserved for as much in use. */
+  readonly reservedMost?: number;
   readonly total: number;
   readonly fits?: boolean;
 }

@@ -19,6 +19,7 @@ function expectSound(report: MemoryReport): void {
   for (const n of numbersOf({ ...report, refusals: undefined })) expect(Number.isFinite(n) && n >= -1).toBe(true);
   for (const entry of report.classes) {
     expect(entry.allocated).toBeLessThanOrEqual(entry.reserved);
+    expect(entry.reserved).toBeLessThanOrEqual(entry.reservedMost ?? entry.reserved);
     expect(entry.reserved).toBeLessThanOrEqual(entry.total);
     const sum = entry.items.reduce((a, { bytes }) => a + bytes, 0);
     expect(Math.abs(sum - entry.allocated)).toBeLessThanOrEqual(1e-6 * entry.allocated + 1);

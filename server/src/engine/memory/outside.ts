@@ -41,3 +41,17 @@ export function reservedFactor(stack: TrainingStack): number {
   };
   return factors[stack];
 }
+
+/** Largest reserved over allocated peak of the same rows: what fragmentation did at worst. */
+export function reservedMost(stack: TrainingStack): number {
+  const factors: Readonly<Record<TrainingStack, number>> = {
+    megatron: 1.27,
+    'hai-llm': 1.27,
+    nanotron: 1.27,
+    ddp: 1.26,
+    deepspeed: 1.66,
+    fsdp1: 1.61,
+    fsdp2: 1.48,
+  };
+  return factors[stack];
+}

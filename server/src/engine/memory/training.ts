@@ -10,7 +10,7 @@ import { refuseTraining } from './input';
 import type { RankMemory } from './ledger';
 import { partsOf, sumParts } from './ledger';
 import { megatronRank, planMegatron } from './megatron';
-import { outsideAllocator, reservedFactor } from './outside';
+import { outsideAllocator, reservedFactor, reservedMost } from './outside';
 import type { MemoryReport, RankClass } from './report';
 
 /** Memory of one pipeline rank that holds these stages. */
@@ -114,6 +114,7 @@ function rankClass(
     allocated,
     resting: memory.resting,
     reserved,
+    reservedMost: allocated * reservedMost(input.optimizer.stack),
     total,
     ...(capacity === undefined ? {} : { capacity, fits: total <= capacity }),
   };

@@ -28,7 +28,7 @@ function label(rank: RankClass, pipeline: number): string {
 }
 
 function classView(analysis: Analysis, rank: RankClass): MemoryClassView {
-  const { ranks, count, example, coordinates, stages, parts, allocated, reserved, total, fits } = rank;
+  const { ranks, count, example, coordinates, stages, parts, allocated, reserved, reservedMost, total, fits } = rank;
   return {
     label: label(rank, analysis.resolved?.layout?.pipeline ?? 1),
     ranks,
@@ -39,6 +39,7 @@ function classView(analysis: Analysis, rank: RankClass): MemoryClassView {
     parts,
     allocated,
     reserved,
+    ...(reservedMost === undefined ? {} : { reservedMost }),
     total,
     items: rank.items.map((item) => itemView(analysis, item)),
     ...(fits === undefined ? {} : { fits }),
