@@ -367,6 +367,18 @@ describe('memory of these jobs', () => {
     expect(gib('axolotl/qlora-fsdp.yaml', 'dp_shard_size: 8', 'dp_shard_size: 2')).toBeGreaterThan(quantized);
   });
 
+  it('falls where no kernel ever holds all logits', () => {
+    const path = 'axolotl/qlora-fsdp.yaml';
+    const plugin = 'plugins:\n  - axolotl.integrations.cut_cross_entropy.CutCrossEntropyPlugin\nval_set_size: 0.05';
+    const plain = gib(path);
+    const cut = gib(path, 'val_set_size: 0.05', plugin);
+    const liger = gib(path, 'val_set_size: 0.05', 'liger_fused_linear_cross_entropy: true\nval_set_size: 0.05');
+    // Logits of 8,192 tokens × 128,256 entries in BF16 and FP32, and their log-probabilities in FP32.
+    expect(plain - cut).toBeGreaterThan(8);
+    expect(liger).toBeLessThan(plain);
+    expect(liger).toBeGreaterThanOrEqual(cut);
+  });
+
   it('falls with ranks that share the actor', () => {
     expect(gib('verl/ppo.yaml')).toBeLessThan(gib('verl/ppo.yaml', 'n_gpus_per_node: 8', 'n_gpus_per_node: 2'));
     expect(gib('nemo-rl/grpo.yaml')).toBeLessThan(

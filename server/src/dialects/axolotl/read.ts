@@ -75,6 +75,14 @@ function precisionOf(source: Source, adapters: boolean): Plan['precision'] {
   });
 }
 
+/** The plugin of cut cross entropy switches itself on; Liger's fused loss is a flag. */
+function lossOf(source: Source): TrainingDetails {
+  const plugins = source.words('plugins') ?? [];
+  const cut = plugins.some((name) => name.includes('CutCrossEntropyPlugin'));
+  if (cut && source.flag('cut_cross_entropy') !== false) return { linearLoss: 'cut' };
+  return source.flag('liger_fused_linear_cross_entropy') === true ? { linearLoss: 'liger' } : {};
+}
+
 function adapterOf(source: Source): TrainingDetails {
   const adapter = source.text('adapter');
   if (adapter !== 'lora' && adapter !== 'qlora') return {};
@@ -115,7 +123,7 @@ function layoutOf(source: Source): Plan['layout'] {
 }
 
 function sectionsOf(source: Source): Sections {
-  const details = adapterOf(source);
+  const details = { ...lossOf(source), ...adapterOf(source) };
   const adapters = details.lora !== undefined;
   const base = overlaid(trainerSections(source, NAMES), {
     ...NO_SECTIONS,

@@ -1,3 +1,4 @@
+import type { TrainingDetails } from '../../engine/memory/input';
 import type { Finding } from '../../plan/finding';
 import type { Plan, ResolvedPlan, Sourced } from '../../plan/plan';
 import { statedWorld } from '../../plan/resolve-layout';
@@ -83,9 +84,12 @@ function classicSections(source: Source): Sections {
     return { ...megatron, details: lora };
   }
   const { precision, details } = classicPrecision(source, adapters);
+  // Other stages need the logits themselves.
+  const fused = source.flag('enable_liger_kernel') === true && ['pt', 'sft'].includes(source.text('stage') ?? 'sft');
+  const loss: TrainingDetails = fused ? { linearLoss: 'liger' } : {};
   return launched(
     source,
-    overlaid(trainer, { ...NO_SECTIONS, details: { ...details, ...lora, ...quantizedBase(source) } }),
+    overlaid(trainer, { ...NO_SECTIONS, details: { ...details, ...loss, ...lora, ...quantizedBase(source) } }),
     precision,
   );
 }

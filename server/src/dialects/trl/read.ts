@@ -100,7 +100,10 @@ export function readTrl(tree: ConfigTree, read: ReadCompanion): DialectReading {
   const source = withAuto(layered([{ root, prefix: '' }, ...named.layers]), HF_TRAINER);
   const load = ['torch_dtype', 'dtype'].find((name) => source.entry(name) !== undefined);
   const weights = load === undefined ? undefined : taken(source, load, dtypeOf(source.text(load) ?? ''));
-  const details = adaptersOf(source);
+  const details: TrainingDetails = {
+    ...adaptersOf(source),
+    ...(source.flag('use_liger_kernel') === true ? { linearLoss: 'liger' } : {}),
+  };
   const base: Sections = overlaid(trainerSections(source, NAMES), { ...NO_SECTIONS, details, batch: sampled(source) });
   const precision = details.lora === undefined ? trainerPrecision(source, weights) : adapterPrecision(source, weights);
   const sections = launched(source, base, precision);

@@ -92,6 +92,30 @@ function attentionOf(input: TrainingInput): HfAttention {
   }
 }
 
+/**
+ * Head and loss in one kernel. Cut cross entropy keeps one log-sum-exp a token (apple/ml-cross-entropy, cut_cross_entropy/cce.py).
+ * Liger goes through chunks of tokens and makes the gradients of its input and of the head in forward
+ * (linkedin/Liger-Kernel, src/liger_kernel/ops/fused_linear_cross_entropy.py, `fused_linear_cross_entropy_forward`).
+ */
+function fusedHead(
+  c: HfContext,
+  kind: 'cut' | 'liger',
+  normed: Value,
+  V: number,
+  hidden: number,
+): ModuleMemory & { logits: number } {
+  const parameters = V * hidden * c.gradient;
+  const labels: Store = { bytes: 8 * c.T, group: 'labels' };
+  const sums: Store = { bytes: 4 * c.T, group: 'log-sum-exp of the logits' };
+  const made: Store = { bytes: normed.bytes, group: 'gradient of the last hidden state' };
+  const saved = kind === 'cut' ? [normed, sums, labels] : [made, labels];
+  const loss = apply(c.tape, 'loss', 4, [normed], { saved, parameters });
+  const rows = 2 ** Math.ceil(Math.log2(Math.max(1, Math.ceil(c.T / Math.ceil(V / hidden)))));
+  // One chunk of logits, the gradient of the head, and the product that is added to it.
+  const logits = kind === 'cut' ? 0 : 2 * rows * V + 2 * parameters;
+  return { ...runBackward(c.tape, loss), logits };
+}
+
 /** Final norm, output head and loss: logits are widened, and log-probabilities kept, in FP32 (transformers loss/loss_utils.py). */
 function headMemory(
   input: TrainingInput,
@@ -109,6 +133,8 @@ function headMemory(
   const x = value(c.wide * T * model.hiddenSize, 'last hidden state', inputNeedsGradient);
   const kind = model.normBias ? 'layer' : gemma ? 'gemma' : 'rms';
   const normed = norm(c, 'final norm', x, T, model.hiddenSize, kind);
+  const fused = input.details?.linearLoss;
+  if (fused !== undefined) return fusedHead(c, fused, normed, V, model.hiddenSize);
   let logits: Value = linear(c, 'lm_head', normed, V, model.hiddenSize);
   const narrow = logits.bytes;
   if (model.family === 'gemma2') {

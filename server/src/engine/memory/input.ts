@@ -15,6 +15,8 @@ export interface TrainingDetails {
   readonly attentionKernel?: 'flash' | 'unfused' | 'math';
   /** Transformer Engine's in-place loss, Megatron's fused or plain vocab-parallel loss, or torch's. Default by stack. */
   readonly crossEntropy?: 'te-fused' | 'fused' | 'native';
+  /** transformers: head and loss in one kernel that never holds all logits, of `cut_cross_entropy` or of Liger. Default: neither. */
+  readonly linearLoss?: 'cut' | 'liger';
   /** Megatron `--make-vocab-size-divisible-by`; 1 where the stack does not pad. Default 128 on Megatron, else 1. */
   readonly vocabDivisor?: number;
   /** Dropout after attention and feed-forward (keeps one mask byte an element). Default false. */
