@@ -207,7 +207,7 @@ const FORMATS: readonly ServingThread[] = [
     thread: 'intel/auto-round#2242',
     symptom: 'auto-round asked for, gptq in the checkpoint',
     ...serve('--quantization auto-round'),
-    files: dense(int4('gptq', 128) as Record<string, unknown>),
+    files: dense(int4('gptq', 128)),
     finding: 'error quantization-mismatch',
     marks: 'auto-round',
   },

@@ -37,7 +37,7 @@ export const FP8_BLOCKS = {
 } as const;
 
 /** `quantization_config` of a 4-bit checkpoint. */
-export function int4(method: 'gptq' | 'awq', group: number): object {
+export function int4(method: 'gptq' | 'awq', group: number): Readonly<Record<string, unknown>> {
   return method === 'gptq'
     ? { quantization_config: { quant_method: 'gptq', bits: 4, group_size: group, desc_act: false, sym: true } }
     : {

@@ -160,7 +160,7 @@ describe('with the model and other files', () => {
       { 'm/hf_quant_config.json': '{"quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}}' },
     ],
   ];
-  it.each(cases)('%s', (rule, fires, silent, model, files = {}) => {
+  it.each(cases.map((entry) => [entry[0], entry] as const))('%s', (_name, [rule, fires, silent, model, files = {}]) => {
     const all = { ...files, 'm/config.json': model };
     const told = (body: string): string[] => servingRules(text(body), all);
     expect(analyzeServing(text(fires), all).detection?.dialect).toBe('tensorrt-llm');
