@@ -1,12 +1,14 @@
 import type { Finding, SourceReference } from '../../plan/finding';
 import type { MapNode } from '../../syntax/tree';
 import { checkConditions, coverageOf, type Condition, type Coverage } from '../common/conditions';
-import { listed, remark, replaceFix } from '../common/findings';
-import { childOf, keyPlaceOf } from '../common/nodes';
+import { listed, replaceFix } from '../common/findings';
+import { nestedKeyFindings } from '../common/nested-keys';
+import { childOf } from '../common/nodes';
 import { closest } from '../common/spelling';
 import { treeValues, type ConfigValues } from '../common/values';
 import type { MegatronArguments } from '../megatron/arguments';
 import { coreFindings } from '../megatron/rules';
+import { bridgeSchema } from './schema-data';
 
 interface BridgeValues extends ConfigValues {
   /** Set to nothing in so many words, which takes away what a recipe says. */
@@ -26,34 +28,6 @@ function bridge(fn: string, file = 'config.py'): SourceReference {
 }
 
 const CONTAINER = bridge('ConfigContainer.validate');
-
-/** Sections of `ConfigContainer`, and what its YAML may carry beside them. */
-const SECTIONS = [
-  'env_vars',
-  'rng',
-  'rerun_state_machine',
-  'train',
-  'model',
-  'optimizer',
-  'optimizer_config_override_provider',
-  'ddp',
-  'validation',
-  'scheduler',
-  'dataset',
-  'logger',
-  'tokenizer',
-  'checkpoint',
-  'dist',
-  'ft',
-  'straggler',
-  'nvrx_straggler',
-  'profiling',
-  'peft',
-  'comm_overlap',
-  'mixed_precision',
-  'tensor_inspect',
-  'inprocess_restart',
-];
 
 const RECIPES = [
   'bf16_mixed',
@@ -289,22 +263,20 @@ const data: readonly Check[] = [
 
 export const bridgeConditions: readonly Check[] = [...counting, ...sharding, ...saving, ...data];
 
-/** A section that no configuration has is merged in and then left out: one line in the log, and the recipe stays as it was. */
-function unknownSections(root: MapNode): Finding[] {
+/** Keys that no class has are merged in and then left out: one line in the log, and the recipe stays as it was. */
+function unknownKeys(root: MapNode): Finding[] {
+  // A file that names its classes is built from them, whichever they are.
   if (childOf(root, '_target_') !== undefined) return [];
-  return root.entries.flatMap((entry): Finding[] => {
-    if (SECTIONS.includes(entry.key) || entry.key.startsWith('_')) return [];
-    const meant = closest(entry.key, SECTIONS);
-    return [
-      remark({
-        rule: 'unknown-key',
-        severity: meant === undefined ? 'hint' : 'warning',
-        at: keyPlaceOf(entry),
-        source: bridge('_apply_overrides', 'utils/omegaconf_utils.py'),
-        message: `\`${entry.key}\` is no section of Megatron-Bridge's configuration, which leaves it out with a line in the log${meant === undefined ? '' : `; did you mean \`${meant}\`?`}`,
-        ...(meant === undefined ? {} : { fixes: [replaceFix(`Change to \`${meant}\``, entry.keySpan, meant)] }),
-      }),
-    ];
+  const plain = root.entries.filter(
+    ({ key, value }) => !key.startsWith('_') && childOf(value, '_target_') === undefined,
+  );
+  return nestedKeyFindings({ ...root, entries: plain }, bridgeSchema, {
+    framework: 'Megatron-Bridge',
+    source: bridge('_apply_overrides', 'utils/omegaconf_utils.py'),
+    refuses: 'which leaves it out with a line in the log',
+    near: 'warning',
+    far: 'hint',
+    value: 'warning',
   });
 }
 
@@ -322,7 +294,7 @@ export function bridgeFindings(root: MapNode, args: MegatronArguments): readonly
   const told = new Set(own.map(({ at }) => at?.span.start));
   // A pair of keys that both refuse is said once.
   const core = coreFindings(args).filter(({ rule, at }) => rule !== 'exclusive-keys' || !told.has(at?.span.start));
-  return [...unknownSections(root), ...own, ...core];
+  return [...unknownKeys(root), ...own, ...core];
 }
 
 /** Gathered rules by the rule that implements them; those that the Plan decides stand in the coverage of the shared rules. */
