@@ -110,6 +110,25 @@ describe('a placement that a config names', () => {
     expect(told(config, { 'dump.pt': dump(8) }).found).toMatchObject([{ code: 'placement-expert-number' }]);
   });
 
+  it.each([
+    'additional-config: \'{"expert_map_path": "./map.json"}\'',
+    'additional-config:\n  eplb_config:\n    expert_map_path: ./map.json',
+  ])('of vLLM Ascend is found in its part of the config: %s', (option) => {
+    const map = (experts: string): string =>
+      `{"moe_layer_count": 1, "layer_list": [{"layer_id": 0, "device_count": 2, "device_list": [{"device_expert": [0, 1]}, {"device_expert": [${experts}]}]}]}`;
+    const config = `model: ./m\ntensor-parallel-size: 2\nenable-expert-parallel: true\nmax-model-len: 4096\n${option}\n`;
+    const sound = told(config, { 'map.json': map('2, 3') }, 'vllm.yaml');
+    expect(sound.analysis.dialect?.id).toBe('vllm');
+    expect(sound.found).toEqual([]);
+    expect(sound.analysis.references.map(({ kind, uri }) => [kind, uri])).toContainEqual([
+      'placement',
+      'file:///ws/map.json',
+    ]);
+    expect(told(config, { 'map.json': map('2, 2') }, 'vllm.yaml').found.map(({ code }) => code)).toContain(
+      'placement-expert-missing',
+    );
+  });
+
   it('of TensorRT-LLM counts its own slots', () => {
     const config =
       'moe_expert_parallel_size: 2\ntensor_parallel_size: 2\nmoe_config:\n  backend: WIDEEP\n  load_balancer: ./eplb.yaml\ncuda_graph_config: {}\n';

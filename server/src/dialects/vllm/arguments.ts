@@ -1,4 +1,5 @@
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
+import type { DType } from '../../engine/spec/numbers';
 import type { ModelSpec } from '../../engine/model/spec';
 import type { Finding } from '../../plan/finding';
 import type { Plan, Planned } from '../../plan/plan';
@@ -8,6 +9,7 @@ import { derived, written } from '../common/sourced';
 import { vllmJsonFindings } from './json-keys';
 import { readCheckpoint } from './checkpoint';
 import { configFile } from './config-file';
+import { vllmPlacements } from './placement';
 import { checkVllm } from './rules';
 import { checkVllmModel } from './rules-model';
 import { vllmSource } from './source';
@@ -74,14 +76,14 @@ export function namedModel(
   };
 }
 
-function planOf(args: VllmArguments, model: Planned<ModelSpec>): Plan {
+function planOf(args: VllmArguments, model: Planned<ModelSpec>, cache: DType | undefined): Plan {
   return {
     ...NOTHING,
     model,
     layout: readVllmLayout(args, vllmDegrees(args)),
     quantization: readVllmQuantization(args),
     cluster: readVllmCluster(args),
-    serving: readVllmServing(args),
+    serving: readVllmServing(args, cache),
     experts: readVllmExperts(args),
     unresolved: hiddenFields(args),
   };
@@ -123,10 +125,10 @@ export function readVllmArguments(root: MapNode, read: ReadCompanion, command: V
   const checkpoint = readCheckpoint(textOf((command.model ?? args.entry('model'))?.value), read);
   const around = { ...checkpoint, environment: command.environment ?? {} };
   return {
-    plan: planOf(args, model),
+    plan: planOf(args, model, checkpoint.cache),
     complete: completeVllm(args),
     findings,
-    references: file.reference === undefined ? references : [...references, file.reference],
+    references: [...references, ...vllmPlacements(args), ...(file.reference === undefined ? [] : [file.reference])],
     check: (resolved) => checkVllmModel(args, resolved, around),
   };
 }
