@@ -5,14 +5,14 @@ import type { EstimateAnswer, EstimateClass } from '../features/estimate';
 import { estimateAnswer } from '../features/estimate';
 import { bytes, count, gib, parameters, percent, seconds } from '../features/format';
 import { amounts } from './amounts';
-import { openFile } from './files';
+import { openFile, readText } from './files';
 import { findingRows, hasErrors, type FindingRow } from './findings';
 import { oneOf, readArguments, singleFile, wholeNumber } from './options';
 import { facts, table, type Column } from './table';
 import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './usage';
 
 const HELP = `shardlens estimate FILE [--model M] [--gpu NAME] [--gpus N] [--tokens T --price P --watts W]
-               [--prompt N --output N] [--format text|json]
+               [--prompt N --output N] [--calibrate FILE] [--format text|json]
 
 Memory of every class of ranks, checkpoint, cache, and the time and cost of training of one file.
 
@@ -23,6 +23,8 @@ Memory of every class of ranks, checkpoint, cache, and the time and cost of trai
   --price   money a GPU-hour
   --watts   power of one GPU
   --prompt, --output  tokens of one request, for a server (default 2048 and 512)
+  --calibrate  measurements of this job (a small file or a log of Megatron-LM, torchtitan, vLLM, SGLang or
+               nccl-tests): predicted beside measured, and the times tuned to them
   --format  text (default, in GiB) or json (bytes everywhere)
 
 Exit: 0 fine, 1 findings of severity error, 2 wrong usage or a file that cannot be read.
@@ -180,6 +182,27 @@ function timeTable({ time }: Shown): string | undefined {
   return `${facts(entries)}\n${table(columns, rows)}`;
 }
 
+const MEASURED: Readonly<Record<string, readonly [title: string, show: (value: number) => string]>> = {
+  tokensPerSecondPerGpu: ['tokens/s a GPU', count],
+  decodeTokensPerSecond: ['output tokens/s', count],
+  peakBytes: ['peak memory of a rank', bytes],
+};
+
+function calibrationTable({ calibration }: Shown): string | undefined {
+  if (calibration === undefined) return undefined;
+  const { from, factor, comparisons } = calibration;
+  const columns: Column[] = ['', 'measured', 'predicted', 'error', 'calibrated'].map((title, at) => ({
+    title,
+    align: at === 0 ? 'left' : 'right',
+  }));
+  const rows = comparisons.map(({ what, measured, predicted, calibrated }) => {
+    const [title, show] = MEASURED[what] ?? [what, String];
+    return [title, show(measured), show(predicted), percent(predicted / measured - 1), show(calibrated)];
+  });
+  const said = factor === undefined ? '' : `; kernels reach ${factor.toFixed(2)} times what is usual`;
+  return `Measured, from ${from}${said}\n${table(columns, rows)}`;
+}
+
 function checkpointTable({ checkpoint }: Shown): string {
   const rows = Object.entries(checkpoint.elementsByDtype).map(([dtype, elements]) => [dtype, count(elements)]);
   const columns: Column[] = [
@@ -213,10 +236,12 @@ function estimateText(answer: Shown): string {
   const taken = counted.map(({ field, value, origin }) => [field, String(value), origin]);
   const columns = ['field', 'value', 'origin'].map((title): Column => ({ title, align: 'left' }));
   const time = timeTable(answer);
+  const measured = calibrationTable(answer);
   const blocks = [
     headFacts(answer),
     ...(memory.rankClasses.length === 0 ? [] : [classTable(memory.rankClasses)]),
     ...(time === undefined ? [] : [time]),
+    ...(measured === undefined ? [] : [measured]),
     ...fitTable(answer),
     checkpointTable(answer),
     ...(taken.length === 0 ? [] : [`Taken for granted\n${table(columns, taken)}`]),
@@ -225,8 +250,22 @@ function estimateText(answer: Shown): string {
   return blocks.join('\n');
 }
 
+/** Logs of long runs are long. */
+const LOG_BYTES = 64 * 1024 * 1024;
+
 function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
-  const given = readArguments(args, ['model', 'gpu', 'gpus', 'tokens', 'price', 'watts', 'prompt', 'output', 'format']);
+  const given = readArguments(args, [
+    'model',
+    'gpu',
+    'gpus',
+    'tokens',
+    'price',
+    'watts',
+    'prompt',
+    'output',
+    'calibrate',
+    'format',
+  ]);
   const format = oneOf(given, 'format', ['text', 'json']);
   const file = singleFile(given);
   if (file === undefined) throw new UsageError('name the file to estimate');
@@ -235,13 +274,24 @@ function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
   const gpu = given.text('gpu');
   if (gpu !== undefined && findGpu(gpu) === undefined)
     throw new UsageError(`--gpu ${gpu} is not known; known are ${gpuNames().join(', ')}`);
-  const { analysis } = openFile(cwd, file, {
-    rules: {},
-    ...(model === undefined ? {} : { model }),
-    ...(gpu === undefined ? {} : { gpu }),
-    ...(gpus === undefined ? {} : { gpus }),
-    ...amounts(given, ['tokens', 'price', 'watts', 'prompt', 'output']),
-  });
+  const calibration = given.text('calibrate');
+  const measured = calibration === undefined ? undefined : readText(cwd, calibration, LOG_BYTES);
+  const { analysis } = openFile(
+    cwd,
+    file,
+    {
+      rules: {},
+      ...(model === undefined ? {} : { model }),
+      ...(gpu === undefined ? {} : { gpu }),
+      ...(gpus === undefined ? {} : { gpus }),
+      ...amounts(given, ['tokens', 'price', 'watts', 'prompt', 'output']),
+    },
+    measured,
+  );
+  if (calibration !== undefined && analysis.resolved !== undefined && analysis.calibrated?.() === undefined)
+    throw new UsageError(
+      `${calibration} holds no measurement: it is neither a calibration file nor a log of a known framework`,
+    );
   const answer = estimateAnswer(analysis);
   if ('reason' in answer) throw new UsageError(`no estimate of ${file}: ${answer.reason}`);
   const findings = findingRows(analysis, answer.findings);

@@ -84,9 +84,15 @@ export function openText(cwd: string, file: string, text: string, settings: Anal
 }
 
 /** Reads and analyses one file; throws a UsageError when it cannot be read. */
-export function openFile(cwd: string, file: string, settings: AnalysisSettings = { rules: {} }): OpenedFile {
+export function openFile(
+  cwd: string,
+  file: string,
+  settings: AnalysisSettings = { rules: {} },
+  calibrationText?: string,
+): OpenedFile {
   const text = readText(cwd, file);
   const lookup = companionLookup(cwd, file);
   const uri = pathToFileURL(path.resolve(cwd, file)).toString();
-  return { path: file, analysis: analyze({ uri, version: 1, text, settings, files: lookup }), lookup };
+  const measured = calibrationText === undefined ? {} : { calibrationText };
+  return { path: file, analysis: analyze({ uri, version: 1, text, settings, files: lookup, ...measured }), lookup };
 }

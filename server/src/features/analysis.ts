@@ -2,6 +2,7 @@ import type { Detection, Dialect, DialectReading, Reference } from '../dialects/
 import type { NoCost, RunTerms, TrainingCost } from '../engine/cost/plan-cost';
 import type { ServingCost, ServingLoad } from '../engine/cost/serving-cost';
 import type { MemoryReport } from '../engine/memory/report';
+import type { Calibrated } from './calibrate/calibrate';
 import type { Finding, Severity } from '../plan/finding';
 import type { ResolvedPlan } from '../plan/plan';
 import type { ConfigTree } from '../syntax/tree';
@@ -40,6 +41,8 @@ export interface AnalysisInput {
   readonly languageId?: string;
   readonly settings: AnalysisSettings;
   readonly files: FileLookup;
+  /** Text of measurements given beside the document; one that the document names counts otherwise. */
+  readonly calibrationText?: string;
   /** Parses a companion file; callers that keep files around pass a remembering one. */
   readonly parseFile?: (uri: string, text: string) => ConfigTree;
   /** What the parser remembers of this document; callers that analyse it again and again keep one. */
@@ -66,6 +69,8 @@ export interface Analysis {
   readonly load?: ServingLoad;
   /** Latency and throughput of a server, worked out when first asked for. */
   readonly servingCost?: () => ServingCost | NoCost | undefined;
+  /** What the user's own measurements make of the estimates of time; undefined without any. */
+  readonly calibrated?: () => Calibrated | undefined;
   /** What a run is to reach and costs an hour, where somebody says it. */
   readonly terms?: RunTerms;
   readonly references: readonly (Reference & { readonly uri: string })[];

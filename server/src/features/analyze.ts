@@ -10,11 +10,12 @@ import { parseConfig } from '../syntax/parse';
 import type { ConfigTree } from '../syntax/tree';
 import type { Analysis, AnalysisInput } from './analysis';
 import { completePlan, findWorkspaceDirective, type ReadUri } from './context';
-import { lazyCost, runTerms } from './cost';
+import { lazyCalibration, lazyCost, runTerms } from './cost';
 import { lazyServingCost, servingLoad } from './serving-cost';
 import { commentDirective, settingsDirective } from './directives';
 import { indexLines } from './lines';
 import { estimateMemory } from './estimates';
+import { customScheduleFindings } from './schedule/custom';
 import { linkedPlacements } from './placement/linked';
 import { contextAboveCache } from './rules/context-length';
 import { measuredMemory } from './rules/measured-memory';
@@ -159,6 +160,14 @@ function withFrameworkDefaults(plan: Plan, { complete }: DialectReading): Plan {
   });
 }
 
+/** Measurements that the caller gives, or that a comment, the workspace file or a setting names. */
+function measuredText({ input, directives, beside, read }: Reach): string | undefined {
+  if (input.calibrationText !== undefined) return input.calibrationText;
+  const named = directives.map(({ calibration }) => calibration?.value).find((path) => path !== undefined);
+  const uri = named === undefined ? undefined : beside(named);
+  return uri === undefined ? undefined : read(uri)?.tree.text;
+}
+
 interface Reach {
   readonly input: AnalysisInput;
   readonly read: ReadUri;
@@ -192,12 +201,14 @@ function readAs(
   const linked = guarded('linked-placements', () =>
     linkedPlacements(resolved, references, reach.input.files, (uri) => reach.read(uri)?.tree),
   );
+  const custom = guarded('custom-schedule', () => customScheduleFindings(resolved, references, reach.input.files));
   const rules = ruleFindings(resolved, memory, told, reading.check, base.tree);
-  const findings = [...syntaxFindings(base.tree), ...told, ...rules, ...linked];
+  const findings = [...syntaxFindings(base.tree), ...told, ...rules, ...linked, ...custom];
   // Named files are wanted even where no rule reads them: links must know what is there, panels draw placements.
   const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);
   const terms = runTerms(reach.directives);
   const load = servingLoad(reach.directives);
+  const calibrated = lazyCalibration(resolved, load, memory, measuredText(reach));
   const ignored = new Set(reach.directives.flatMap(({ ignore }) => ignore));
   return {
     ...base,
@@ -207,9 +218,10 @@ function readAs(
     resolved,
     ...(memory === undefined ? {} : { memory }),
     terms,
-    cost: lazyCost(resolved, terms, {}),
+    calibrated,
+    cost: lazyCost(resolved, terms, calibrated),
     load,
-    servingCost: lazyServingCost(resolved, load, {}),
+    servingCost: lazyServingCost(resolved, load, calibrated),
     references,
     findings: applySettings(findings, reach.input.settings, ignored),
     wanted: [...new Set([...reach.wanted, ...named])].slice(0, COMPANION_LIMIT),

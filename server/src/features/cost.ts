@@ -1,4 +1,5 @@
-import type { Calibration } from '../engine/cost/rates';
+import type { ServingLoad } from '../engine/cost/serving-cost';
+import { calibrate, type Calibrated } from './calibrate/calibrate';
 import type { RunTerms, TrainingCost } from '../engine/cost/plan-cost';
 import { hasNoCost, trainingCost } from '../engine/cost/plan-cost';
 import type { StepParts } from '../engine/cost/training-step';
@@ -24,17 +25,31 @@ export function runTerms(directives: readonly Directive[]): RunTerms {
   };
 }
 
+/** What measurements make of the estimates, worked out once, when somebody asks. */
+export function lazyCalibration(
+  resolved: NonNullable<Analysis['resolved']>,
+  load: ServingLoad,
+  memory: Analysis['memory'],
+  text: string | undefined,
+): NonNullable<Analysis['calibrated']> {
+  let known: { readonly found: Calibrated | undefined } | undefined;
+  return () => {
+    known ??= { found: text === undefined ? undefined : calibrate(resolved, text, load, memory) };
+    return known.found;
+  };
+}
+
 /** A cost that is worked out once, when somebody asks: schedules are simulated for it. */
 export function lazyCost(
   resolved: NonNullable<Analysis['resolved']>,
   terms: RunTerms,
-  calibration: Calibration,
+  calibrated: NonNullable<Analysis['calibrated']>,
 ): NonNullable<Analysis['cost']> {
   let known: { readonly cost: ReturnType<NonNullable<Analysis['cost']>> } | undefined;
   return () => {
     if (known === undefined) {
       const input = trainingInputOf(resolved);
-      known = { cost: input === undefined ? undefined : trainingCost(input, terms, calibration) };
+      known = { cost: input === undefined ? undefined : trainingCost(input, terms, calibrated()?.calibration) };
     }
     return known.cost;
   };

@@ -1,4 +1,5 @@
 import type { MemoryPart, MemoryParts, MemoryReport } from '../engine/memory/report';
+import type { Calibrated } from './calibrate/calibrate';
 import type { Finding } from '../plan/finding';
 import type { ResolvedPlan } from '../plan/plan';
 import type { Analysis } from './analysis';
@@ -57,6 +58,8 @@ export interface EstimateAnswer {
   readonly time?: TimeAnswer | ServingTimeAnswer;
   /** Single changes that save memory or give a server more cache, best first; `saved` and `bytes` are of the fullest rank. */
   readonly options?: readonly FitOption[];
+  /** The user's own measurements beside the estimates before and after they were tuned to them. */
+  readonly calibration?: Omit<Calibrated, 'calibration'>;
   readonly findings: readonly Finding[];
 }
 
@@ -97,6 +100,13 @@ function optionsOf(resolved: ResolvedPlan, memory: MemoryReport): FitOption[] {
   });
 }
 
+function calibrationAnswer(analysis: Analysis): Pick<EstimateAnswer, 'calibration'> {
+  const calibrated = analysis.calibrated?.();
+  if (calibrated === undefined) return {};
+  const { from, factor, comparisons } = calibrated;
+  return { calibration: { from, ...(factor === undefined ? {} : { factor }), comparisons } };
+}
+
 /** The fullest rank; a model alone has no ranks, and whoever holds it holds its checkpoint. */
 function peakOf({ memory }: Analysis, checkpoint: number): { readonly rank: number; readonly bytes: number } {
   if (memory === undefined) return { rank: 0, bytes: checkpoint };
@@ -135,6 +145,7 @@ export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRef
     },
     ...(analysis.memory?.kvCache === undefined ? {} : { kvCache: analysis.memory.kvCache }),
     ...(time === undefined ? {} : { time }),
+    ...calibrationAnswer(analysis),
     ...(analysis.memory === undefined ? {} : { options: optionsOf(resolved, analysis.memory) }),
     findings: analysis.findings,
   };

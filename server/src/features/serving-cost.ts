@@ -1,5 +1,4 @@
 import { hasNoCost } from '../engine/cost/plan-cost';
-import type { Calibration } from '../engine/cost/rates';
 import {
   DEFAULT_LOAD,
   servingCost,
@@ -27,14 +26,14 @@ export function servingLoad(directives: readonly Directive[]): ServingLoad {
 export function lazyServingCost(
   resolved: NonNullable<Analysis['resolved']>,
   load: ServingLoad,
-  calibration: Calibration,
+  calibrated: NonNullable<Analysis['calibrated']>,
 ): NonNullable<Analysis['servingCost']> {
   let known: { readonly cost: ServingCost | NoCost | undefined } | undefined;
   return () => {
     if (known === undefined) {
       const input = servingInputOf(resolved);
       const serves = input !== undefined && input.serving.prompt === undefined;
-      known = { cost: serves ? servingCost(input, load, calibration) : undefined };
+      known = { cost: serves ? servingCost(input, load, calibrated()?.calibration) : undefined };
     }
     return known.cost;
   };

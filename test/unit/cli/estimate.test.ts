@@ -42,6 +42,28 @@ describe('shardlens estimate', () => {
     expect(kvCache?.bytesPerToken).toBe(70_272);
   });
 
+  it('shows measurements beside its own numbers and tunes the times to them', async () => {
+    const { folderWith } = await import('./run');
+    const folder = folderWith({
+      'train.shardlens.yaml':
+        'shardlens: 1\nmodel: llama-3.1-8b\ncluster: { gpu: H100, nodes: 1, gpus_per_node: 8 }\nbatch: { micro: 1, global: 64, sequence: 4096 }\n',
+      'measured.yaml': 'measured: { step_seconds: 3.5, peak_memory_gib: 70 }\n',
+      'nothing.log': 'hello\n',
+    });
+    try {
+      const args = ['estimate', 'train.shardlens.yaml', '--calibrate', 'measured.yaml'];
+      const { time, calibration } = await json<Estimate>(args, folder.path);
+      expect(time !== undefined && 'stepSeconds' in time ? time.stepSeconds : 0).toBeCloseTo(3.5, 2);
+      expect(calibration?.comparisons.map(({ what }) => what)).toEqual(['tokensPerSecondPerGpu', 'peakBytes']);
+      expect((await shardlens(args, folder.path)).out).toMatch(/Measured, from the calibration file; kernels reach \d/);
+      const nothing = await shardlens(['estimate', 'train.shardlens.yaml', '--calibrate', 'nothing.log'], folder.path);
+      expect(nothing.code).toBe(2);
+      expect(nothing.err).toMatch(/nothing\.log holds no measurement/);
+    } finally {
+      folder.dispose();
+    }
+  });
+
   it('takes model and GPU from the options where the file names none', async () => {
     const folder = await import('./run').then(({ folderWith }) =>
       folderWith({

@@ -169,7 +169,13 @@ function* run(
     fixed: SEARCHED.filter((field) => !canWrite(analysis, field)),
     ...(options.gpus === undefined ? {} : { gpus: options.gpus }),
   };
-  const result = yield* searchServing(input, load, freedom, options.target ?? {}, options.calibration ?? {});
+  const result = yield* searchServing(
+    input,
+    load,
+    freedom,
+    options.target ?? {},
+    options.calibration ?? analysis.calibrated?.()?.calibration ?? {},
+  );
   const order = ORDER[options.objective];
   const { own, ownFits, nearest } = result;
   const better = [...result.front]

@@ -285,7 +285,7 @@ function* run(job: Job): Generator<SearchProgress, Advice> {
 export function startAdvice(
   analysis: Analysis,
   options: AdviceOptions,
-  calibration: Calibration = {},
+  calibration: Calibration = analysis.calibrated?.()?.calibration ?? {},
 ): Generator<SearchProgress, Advice> | NoAdvice {
   const missing = missingFor(analysis);
   if (missing !== undefined) return missing;
