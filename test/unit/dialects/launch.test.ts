@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { keyInfo, keysOf } from '../../../server/src/dialects/schema';
 import { analyze } from '../../../server/src/features/analyze';
 import type { Analysis } from '../../../server/src/features/analysis';
 import { hover } from '../../../server/src/features/hover';
@@ -214,5 +215,16 @@ describe('hover on an argument', () => {
     ['srt-slurm/sweep.yaml', 'data-parallel-size'],
   ])('says in %s what %s means', (path, needle) => {
     expect(shownAt(path, needle).length).toBeGreaterThan(40);
+  });
+});
+
+describe('the vocabulary of srt-slurm', () => {
+  it('is that of the engine below its role, in overrides too', () => {
+    const at = ['zip_override_a', 'backend', 'sglang_config', 'decode'];
+    expect(keyInfo('srt-slurm', [...at, 'tp_size'])?.key).toBe('tp-size');
+    expect(keyInfo('srt-slurm', ['backend', 'trtllm_config', 'decode', 'kv_cache_config', 'dtype'])).toBeDefined();
+    expect(keyInfo('srt-slurm', ['backend', 'type'])).toBeUndefined();
+    expect(keysOf('srt-slurm', at).map(({ key }) => key)).toContain('mem-fraction-static');
+    expect(keysOf('srt-slurm', ['resources'])).toEqual([]);
   });
 });

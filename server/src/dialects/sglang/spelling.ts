@@ -169,8 +169,10 @@ export type SglangForm = 'file' | 'command' | 'wrapped' | 'handed-on';
 
 function keyFindings(entry: Entry, match: Exclude<KeyMatch, { readonly kind: 'known' }>, form: SglangForm): Finding[] {
   if (form !== 'file' && match.kind === 'unsupported') return [];
-  if ((form === 'wrapped' || form === 'handed-on') && match.kind === 'unknown') return [];
-  return [refused(entry, match)];
+  if (match.kind !== 'unknown' || form === 'file' || form === 'command') return [refused(entry, match)];
+  // A wrapper has options of its own; a slip of the pen is told all the same.
+  const slip = form === 'handed-on' ? unknown(entry) : undefined;
+  return slip?.fixes === undefined ? [] : [{ ...slip, severity: 'warning' }];
 }
 
 /** What SGLang's config reader and argument parser say about keys and values, before anything is computed. */

@@ -8,6 +8,7 @@ import { roomFindings } from '../launch/room';
 import { rolesOf } from './roles';
 import { srtFindings } from './rules';
 import { jobVariants } from './variants';
+import { srtVocabulary } from './vocabulary';
 
 const RESOURCES = [
   'gpu_type',
@@ -64,4 +65,10 @@ function read(tree: ConfigTree, companion: ReadCompanion): DialectReading {
 }
 
 /** Recipes of srt-slurm: one Slurm job with a prefill and a decode server, or a sweep over a base. */
-export const srtSlurm: Dialect = { id: 'srt-slurm', title: 'srt-slurm recipe', detect, read };
+export const srtSlurm: Dialect = {
+  id: 'srt-slurm',
+  title: 'srt-slurm recipe',
+  detect,
+  read,
+  vocabulary: srtVocabulary,
+};
