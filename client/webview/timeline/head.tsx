@@ -53,6 +53,7 @@ const KIND_TITLES: Readonly<Record<string, string>> = {
   '1f1b-ep-overlap': '1F1B with EP overlap',
   'interleaved-zb-torch': 'Interleaved zero bubble (torch)',
   'zbv-torch': 'ZBV (torch)',
+  custom: 'From a file',
 };
 
 export function kindTitle(kind: string): string {

@@ -9,6 +9,7 @@ import type { ScheduleSpec } from '../engine/schedule/spec';
 import type { StepSync } from '../engine/schedule/step';
 import type { Durations, ScheduleKind } from '../engine/spec/training';
 import { chromeTrace } from '../features/schedule/chrome-trace';
+import { deadlockText } from '../features/schedule/custom';
 import { knobEffects } from '../features/schedule/knobs';
 import { planTimes, type PlanTimes } from '../features/schedule/planned';
 import { scheduleJson, type ScheduleContext, type ScheduleJson } from '../features/schedule/schedule-json';
@@ -236,9 +237,8 @@ function run(args: readonly string[], terminal: Terminal): ExitCode {
   };
   terminal.out(print[format]());
   if (timeline.deadlock === undefined) return EXIT.fine;
-  const { reason, unfinished } = timeline.deadlock;
-  const why = reason === 'cycle' ? 'ranks wait for each other' : 'a pass waits for one that no rank runs';
-  terminal.err(`shardlens schedule: the schedule cannot finish: ${why}, and ${unfinished} passes never run.\n`);
+  const why = deadlockText(timeline.order, timeline.deadlock);
+  terminal.err(`shardlens schedule: the schedule cannot finish: ${why}.\n`);
   return EXIT.findings;
 }
 

@@ -26,7 +26,7 @@ export type ReadCompanion = (relativePath: string) => Companion | undefined;
 export interface Reference {
   readonly at: Place;
   readonly target: string;
-  readonly kind: 'model-config' | 'quantization' | 'placement' | 'loads' | 'config';
+  readonly kind: 'model-config' | 'quantization' | 'placement' | 'loads' | 'schedule' | 'config';
 }
 
 /** What is known once model and cluster are filled in: many defaults of a framework hang on them. */

@@ -6,6 +6,7 @@ const TOOLTIP = {
   quantization: 'Open the quantization config',
   placement: 'Open the expert placement',
   loads: 'Open the expert loads',
+  schedule: 'Open the schedule',
   config: 'Open the config',
 } as const;
 

@@ -163,14 +163,14 @@ function translation(analysis: Analysis, target: string | undefined): TranslateA
 
 /** The schedule's own requests besides its picture. */
 function registerSchedule(state: ServerState): void {
-  const { connection } = state;
+  const { connection, files } = state;
   connection.onRequest(SCHEDULE.trace, (params) =>
     answer(state, 'trace', params.uri, { reason: 'The document is not open.' }, (analysis) =>
-      traceFile(analysis, params),
+      traceFile(analysis, params, files.lookup),
     ),
   );
   connection.onRequest(SCHEDULE.measured, (params) =>
-    picture(state, 'measured run', params.uri, (analysis) => measuredView(analysis, params)),
+    picture(state, 'measured run', params.uri, (analysis) => measuredView(analysis, params, files.lookup)),
   );
   connection.onRequest(SCHEDULE.sweep, ({ uri }, token) =>
     slowAnswer(token, () => {
@@ -184,7 +184,7 @@ function registerViews(state: ServerState): void {
   const { connection, files } = state;
   connection.onRequest(VIEWS.memory, ({ uri }) => picture(state, 'memory', uri, memoryView));
   connection.onRequest(VIEWS.schedule, (params) =>
-    picture(state, 'schedule', params.uri, (analysis) => timelineView(analysis, params)),
+    picture(state, 'schedule', params.uri, (analysis) => timelineView(analysis, params, files.lookup)),
   );
   registerSchedule(state);
   connection.onRequest(VIEWS.placement, (params) =>

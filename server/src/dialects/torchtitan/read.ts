@@ -236,7 +236,7 @@ function references(job: TitanJob): Reference[] {
   const target = job.text(job.name('csv'));
   return entry === undefined || target === undefined || target === ''
     ? []
-    : [{ at: placeOf(entry), target, kind: 'config' }];
+    : [{ at: placeOf(entry), target, kind: 'schedule' }];
 }
 
 function pipelineOf(job: TitanJob): Plan['pipeline'] {

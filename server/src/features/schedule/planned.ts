@@ -88,7 +88,8 @@ export function planTimes(own: ResolvedPlan, ask: ScheduleAsk = {}, sameWork = f
 }
 
 export interface PlannedTimeline {
-  readonly spec: ScheduleSpec;
+  /** What the order was built from; absent for an order read from a file. */
+  readonly spec?: ScheduleSpec;
   readonly times: PlanTimes;
   readonly timeline: Timeline;
 }
@@ -169,8 +170,10 @@ export interface PipelineSummary {
 
 /** Bubble and peak activations for the one-line answers; undefined without a pipeline, when refused, or when too large for a hover. */
 export function pipelineSummary(resolved: ResolvedPlan): PipelineSummary | undefined {
-  const { layout, batch } = resolved;
+  const { layout, batch, plan } = resolved;
   if (layout === undefined || batch === undefined || layout.pipeline <= 1 || !isQuick(resolved)) return undefined;
+  // A torchtitan job always has a schedule; where it is not known, a file holds it, and a guess would be wrong.
+  if (plan.dialect === 'torchtitan' && plan.pipeline.kind === undefined) return undefined;
   const planned = timelineOf(resolved);
   if (planned === undefined || isRefusal(planned)) return undefined;
   const { timeline, times } = planned;

@@ -2,7 +2,7 @@ import { durationTable } from '../../engine/schedule/durations';
 import { OP } from '../../engine/schedule/order';
 import { encodeColumn } from '../../protocol/columns';
 import type { MeasuredAnswer, MeasuredParams } from '../../protocol/timeline';
-import type { Analysis } from '../analysis';
+import type { Analysis, FileLookup } from '../analysis';
 import { percent } from '../format';
 import { readMeasured, type MeasuredPass, type MeasuredTimer } from '../schedule/measured';
 import type { PlannedTimeline } from '../schedule/planned';
@@ -93,9 +93,9 @@ function timerNotes(timers: readonly MeasuredTimer[], planned: PlannedTimeline):
 }
 
 /** A measured run for the plan's timeline: its passes from the first one on, and what it says against the plan. */
-export function measuredView(analysis: Analysis, params: MeasuredParams): MeasuredAnswer {
+export function measuredView(analysis: Analysis, params: MeasuredParams, files?: FileLookup): MeasuredAnswer {
   const { uri } = analysis;
-  const planned = plannedOf(analysis, params);
+  const planned = plannedOf(analysis, params, files);
   if (!('timeline' in planned)) return planned;
   const run = readMeasured(params.text);
   if ('reason' in run) return { empty: true, uri, reason: `${params.fileName}: ${run.reason}` };

@@ -14,8 +14,8 @@ const OVERLAPPED: ReadonlySet<string> = new Set(['dualpipe', 'dualpipev', '1f1b-
  * The inside of one overlapped block of an inner stage, in the view's unit. Shares of the phases come from the cost model; together they
  * last as long as the schedule's own block, which counts what no phase shows (launches, waiting for routing). Undefined for kinds without such blocks and plans without spread experts.
  */
-export function overlapView(asked: ResolvedPlan, { spec, times }: PlannedTimeline): OverlapView | undefined {
-  const input = OVERLAPPED.has(spec.kind) ? trainingInputOf(asked) : undefined;
+export function overlapView(asked: ResolvedPlan, { timeline, times }: PlannedTimeline): OverlapView | undefined {
+  const input = OVERLAPPED.has(timeline.order.kind) ? trainingInputOf(asked) : undefined;
   if (input?.cluster === undefined || refuseTraining(input).length > 0) return undefined;
   const machine = machineOf(input.cluster);
   if ('missing' in machine) return undefined;

@@ -8,11 +8,14 @@ import type { ScheduleKind } from '../../engine/spec/training';
 import { encodeColumn } from '../../protocol/columns';
 import type { NoView } from '../../protocol/common';
 import type { TimelineAnswer, TimelineParams, TimelineView, TraceFileAnswer } from '../../protocol/timeline';
-import type { Analysis } from '../analysis';
+import type { ResolvedPlan } from '../../plan/plan';
+import type { Analysis, FileLookup } from '../analysis';
 import { estimateMemory } from '../estimates';
 import { linksTo } from '../fields';
 import { chromeTrace } from '../schedule/chrome-trace';
+import { customSchedule, deadlockText, plannedCustom } from '../schedule/custom';
 import { timelineOf, type PlannedTimeline } from '../schedule/planned';
+import type { CsvReading } from '../schedule/torch-csv';
 import { planUnder, type ScheduleAsk } from '../schedule/variant';
 import { noView, viewFrame } from './frame';
 import { explanationView } from './timeline-explain';
@@ -79,9 +82,9 @@ function memoryScale(
 function view(analysis: Analysis, planned: PlannedTimeline, params: TimelineParams): TimelineView {
   const { timeline, spec, times } = planned;
   const curve = memoryCurve(timeline, { holdUntil: 'W' });
-  const form = closedForm(spec);
+  const form = spec === undefined ? undefined : closedForm(spec);
   const explanation = explanationView(timeline, times);
-  const { kind } = spec;
+  const { kind } = timeline.order;
   const own = analysis.resolved;
   const overlap = own === undefined ? undefined : overlapView(planUnder(own, askOf(params)), planned);
   return {
@@ -139,13 +142,30 @@ export function askOf({ kind, microbatches, chunks, groupSize }: TimelineParams)
 }
 
 /** The timeline of the file's schedule, or of another one the panel asks for; a refusal comes back as its sentence. */
-export function timelineView(analysis: Analysis, params: TimelineParams): TimelineAnswer {
-  const planned = plannedOf(analysis, params);
+export function timelineView(analysis: Analysis, params: TimelineParams, files?: FileLookup): TimelineAnswer {
+  const planned = plannedOf(analysis, params, files);
   return 'timeline' in planned ? view(analysis, planned, params) : planned;
 }
 
+/** The schedule of the file that a plan names; faults and circles of waiting come back as their sentence. */
+function drawnFile({ uri }: Analysis, resolved: ResolvedPlan, reading: CsvReading): PlannedTimeline | NoView {
+  if ('problems' in reading) {
+    const [first] = reading.problems;
+    const place = `line ${(first?.line ?? 0) + 1}`;
+    return { empty: true, uri, reason: `The schedule file, ${place}: ${first?.message ?? 'it holds no actions.'}` };
+  }
+  const planned = plannedCustom(resolved, reading.order);
+  const { deadlock } = planned.timeline;
+  if (deadlock === undefined) return planned;
+  return { empty: true, uri, reason: `The schedule cannot finish: ${deadlockText(reading.order, deadlock)}.` };
+}
+
 /** The simulated schedule that a panel asks for, or the sentence that says why there is none. */
-export function plannedOf(analysis: Analysis, params: TimelineParams): PlannedTimeline | NoView {
+export function plannedOf(
+  analysis: Analysis,
+  params: TimelineParams,
+  files: FileLookup = () => undefined,
+): PlannedTimeline | NoView {
   const { resolved } = analysis;
   if (resolved === undefined) return noView(analysis, '');
   if (resolved.plan.task !== 'training')
@@ -154,6 +174,8 @@ export function plannedOf(analysis: Analysis, params: TimelineParams): PlannedTi
       uri: analysis.uri,
       reason: 'This file has no training pipeline: a schedule belongs to a training plan with pipeline parallelism.',
     };
+  const own = Object.keys(askOf(params)).length === 0 ? customSchedule(analysis.references, files) : undefined;
+  if (own !== undefined) return drawnFile(analysis, resolved, own.reading);
   const planned = timelineOf(resolved, askOf(params), params.sameWork === true);
   if (planned === undefined) return noView(analysis, 'The batch is not known, so there are no microbatches to draw.');
   if (isRefusal(planned)) return { empty: true, uri: analysis.uri, reason: planned.message };
@@ -161,8 +183,8 @@ export function plannedOf(analysis: Analysis, params: TimelineParams): PlannedTi
 }
 
 /** The schedule as a Chrome trace for Perfetto. */
-export function traceFile(analysis: Analysis, params: TimelineParams): TraceFileAnswer {
-  const planned = plannedOf(analysis, params);
+export function traceFile(analysis: Analysis, params: TimelineParams, files?: FileLookup): TraceFileAnswer {
+  const planned = plannedOf(analysis, params, files);
   if (!('timeline' in planned)) return { reason: planned.reason };
   if (planned.timeline.order.op.length > MOST_TRACED)
     return { reason: `A trace of more than ${MOST_TRACED} passes is too large for its viewers.` };
