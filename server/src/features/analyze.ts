@@ -10,7 +10,7 @@ import { parseConfig } from '../syntax/parse';
 import type { ConfigTree } from '../syntax/tree';
 import type { Analysis, AnalysisInput } from './analysis';
 import { completePlan, findWorkspaceDirective, type ReadUri } from './context';
-import { lazyCost, runTerms } from './cost';
+import { lazyCalibration, lazyCost, runTerms } from './cost';
 import { lazyServingCost, servingLoad } from './serving-cost';
 import { commentDirective, settingsDirective } from './directives';
 import { indexLines } from './lines';
@@ -160,6 +160,14 @@ function withFrameworkDefaults(plan: Plan, { complete }: DialectReading): Plan {
   });
 }
 
+/** Measurements that the caller gives, or that a comment, the workspace file or a setting names. */
+function measuredText({ input, directives, beside, read }: Reach): string | undefined {
+  if (input.calibrationText !== undefined) return input.calibrationText;
+  const named = directives.map(({ calibration }) => calibration?.value).find((path) => path !== undefined);
+  const uri = named === undefined ? undefined : beside(named);
+  return uri === undefined ? undefined : read(uri)?.tree.text;
+}
+
 interface Reach {
   readonly input: AnalysisInput;
   readonly read: ReadUri;
@@ -200,6 +208,7 @@ function readAs(
   const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);
   const terms = runTerms(reach.directives);
   const load = servingLoad(reach.directives);
+  const calibrated = lazyCalibration(resolved, load, memory, measuredText(reach));
   const ignored = new Set(reach.directives.flatMap(({ ignore }) => ignore));
   return {
     ...base,
@@ -209,9 +218,10 @@ function readAs(
     resolved,
     ...(memory === undefined ? {} : { memory }),
     terms,
-    cost: lazyCost(resolved, terms, {}),
+    calibrated,
+    cost: lazyCost(resolved, terms, calibrated),
     load,
-    servingCost: lazyServingCost(resolved, load, {}),
+    servingCost: lazyServingCost(resolved, load, calibrated),
     references,
     findings: applySettings(findings, reach.input.settings, ignored),
     wanted: [...new Set([...reach.wanted, ...named])].slice(0, COMPANION_LIMIT),
