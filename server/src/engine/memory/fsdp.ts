@@ -168,9 +168,14 @@ export function fsdpRank(plan: FsdpPlan, rank: number, stages: readonly StageCon
   );
   const { model, batch } = input;
   const tables = batch.sequenceLength * (plan.d.mla ? plan.d.rope : model.headDim) * (model.qkNorm === 'head' ? 8 : 4);
-  put(ledger, 'buffers', 'rotary tables', tables, `${num(batch.sequenceLength)} positions, ${num(tables)} B`, [
-    'batch.sequenceLength',
-  ]);
+  put(
+    ledger,
+    'buffers',
+    'rotary tables',
+    tables,
+    `${num(batch.sequenceLength)} positions × ${num(tables / batch.sequenceLength)} B`,
+    ['batch.sequenceLength'],
+  );
   put(ledger, 'workspace', 'cuBLAS workspaces', 64 * MIB, `2 threads × ${num(32 * MIB)} B`, ['cluster.gpu']);
   putReceived(ledger, plan, stages);
   const resting = ledger.items.reduce((sum, item) => sum + item.bytes, 0);

@@ -277,9 +277,8 @@ export function megatronRank(plan: MegatronPlan, rank: number, stages: readonly 
   putStates(ledger, modules, bytes, shards(dp), shards(expertData(layout)), optimizer.offloadOptimizer);
   if (optimizer.gradientAccumulationFusion && input.details?.transformerImpl !== 'local') {
     const dummy = dummyGradients(input, plan.table, stages, bytes.weight);
-    put(ledger, 'workspace', 'dummy weight gradients', dummy, 'one BF16 tensor a distinct Linear shape', [
-      'optimizer.gradientAccumulationFusion',
-    ]);
+    const shapes = `${num(dummy / bytes.weight)} × ${num(bytes.weight)} B, one tensor a distinct Linear shape`;
+    put(ledger, 'workspace', 'dummy weight gradients', dummy, shapes, ['optimizer.gradientAccumulationFusion']);
   }
   putWorkspace(ledger, plan, stages);
   putLasting(ledger, plan, stages);
