@@ -210,6 +210,13 @@ describe('LLaMA-Factory', () => {
     });
   });
 
+  it('sees that chat and export train nothing', () => {
+    const text = 'model_name_or_path: Qwen/Qwen3-4B\ntemplate: qwen3\ninfer_backend: huggingface\n';
+    const { plan, findings } = readAs('llama-factory', text);
+    expect(plan).toMatchObject({ task: 'model', model: { name: { value: 'Qwen/Qwen3-4B' } }, batch: {} });
+    expect(findings).toEqual([]);
+  });
+
   it('reads the sectioned form', () => {
     const text = `model: Qwen/Qwen3-4B
 dist_config:

@@ -163,6 +163,19 @@ function modelReference(source: Source, key: string): Reference[] {
   return target === undefined || at === undefined ? [] : [{ at, target, kind: 'model-config' }];
 }
 
+function modelOnly(root: MapNode, source: Source, { model }: Sections, first: boolean): DialectReading {
+  return {
+    plan: { ...trainingPlan('llama-factory', { ...NO_SECTIONS, model }), task: 'model' },
+    findings: keyFindings(root, first),
+    references: modelReference(source, first ? 'model' : 'model_name_or_path'),
+  };
+}
+
+/** Arguments of `chat`, `api` and `export` name a model and train nothing. */
+function trains(source: Source): boolean {
+  return ['do_train', 'dataset', 'train_dataset', 'output_dir', 'stage'].some((key) => source.entry(key) !== undefined);
+}
+
 /** Reads arguments of `llamafactory-cli train`, flat or in the sections of v1, with the DeepSpeed file that they name. */
 export function readLlamaFactory(tree: ConfigTree, read: ReadCompanion): DialectReading {
   const root = rootMap(tree);
@@ -173,6 +186,7 @@ export function readLlamaFactory(tree: ConfigTree, read: ReadCompanion): Dialect
   const plain = layered([{ root, prefix: '' }, ...named.layers]);
   const source = withAuto(plain, first ? { train_micro_batch_size_per_gpu: 'micro_batch_size' } : HF_TRAINER);
   const sections = first ? readFirst(source) : classicSections(source);
+  if (!trains(source)) return modelOnly(root, source, sections, first);
   return {
     plan: trainingPlan('llama-factory', overlaid(sections, { ...NO_SECTIONS, unresolved: named.unresolved })),
     ...(named.layers.length === 0 ? {} : { complete: completeDeepSpeed(source, DEEPSPEED) }),
