@@ -11,18 +11,8 @@ import { megatronArguments, type MegatronArguments, type Translated } from '../m
 import { megatronPlan } from '../megatron/plan';
 import { NEOX } from '../megatron/profiles';
 import { neoxConditions } from './conditions';
-
-const RENAMED: Readonly<Record<string, string>> = {
-  pipe_parallel_size: 'pipeline_model_parallel_size',
-  model_parallel_size: 'tensor_model_parallel_size',
-  train_micro_batch_size_per_gpu: 'micro_batch_size',
-  train_batch_size: 'global_batch_size',
-  num_kv_heads: 'num_query_groups',
-  intermediate_size: 'ffn_hidden_size',
-  moe_num_experts: 'num_experts',
-  no_weight_tying: 'untie_embeddings_and_output_weights',
-  expert_parallel_size: 'expert_model_parallel_size',
-};
+import { neoxKeyFindings } from './keys';
+import { NEOX_NAMES } from './names';
 
 /** Keys that mean something else in Megatron-LM, or are objects of DeepSpeed. */
 const LEFT = new Set([
@@ -98,7 +88,7 @@ function neoxArguments(root: MapNode): MegatronArguments {
     form: 'flat',
     profile: NEOX,
     entries: plain.entries.filter(({ key, value }) => value.kind !== 'map' && !LEFT.has(key)),
-    renamed: RENAMED,
+    renamed: NEOX_NAMES,
     translated: translated(plain),
     complete: hasKey(plain, 'num_layers') && hasKey(plain, 'train_micro_batch_size_per_gpu'),
   });
@@ -178,7 +168,10 @@ export function readNeox(tree: ConfigTree): DialectReading {
   };
   return {
     plan: args.complete ? plan : softened(plan, 'another file of the run may say otherwise'),
-    findings: checkConditions(neoxConditions, treeValues({ ...root, entries: root.entries.map(normalEntry) }, false)),
+    findings: [
+      ...neoxKeyFindings(root),
+      ...checkConditions(neoxConditions, treeValues({ ...root, entries: root.entries.map(normalEntry) }, false)),
+    ],
     references: [],
   };
 }
