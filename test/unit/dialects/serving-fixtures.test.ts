@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Analysis } from '../../../server/src/features/analysis';
-import { analyzeServing } from './served';
+import { analyzeServing, modelJson } from './served';
 
 function fixture(dialect: string, name: string): Analysis {
   const text = readFileSync(join(import.meta.dirname, '../../fixtures/dialects', dialect, name), 'utf8');
@@ -83,5 +83,20 @@ describe('recipes', () => {
   it('say what ModelOpt will store', () => {
     const { reading } = fixture('modelopt', 'recipe.yaml');
     expect(reading?.plan.quantization.method?.value).toBe('nvfp4');
+  });
+});
+
+describe('the cache that a checkpoint brings scales for', () => {
+  const quantization = '{"quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}}';
+  const served = (text: string, files: Readonly<Record<string, string>>) =>
+    analyzeServing(text, files).resolved?.serving?.kvDType;
+  it.each([
+    ['vLLM', 'model: ./m\ntensor-parallel-size: 2\nmax-num-seqs: 8\n'],
+    ['TensorRT-LLM', 'model: ./m\ntensor_parallel_size: 2\nkv_cache_config: { dtype: auto }\n'],
+  ])('is what %s uses where it is told nothing', (_name, text) => {
+    expect(served(text, { 'm/config.json': modelJson() })).toBe('BF16');
+    expect(served(text, { 'm/config.json': modelJson(), 'm/hf_quant_config.json': quantization })).toBe('F8_E4M3');
+    const inside = { quantization_config: { quant_method: 'modelopt', quant_algo: 'FP8', kv_cache_quant_algo: 'FP8' } };
+    expect(served(text, { 'm/config.json': modelJson(inside) })).toBe('F8_E4M3');
   });
 });

@@ -56,16 +56,20 @@ function references(values: TrtValues): Reference[] {
   return entry === undefined || path === undefined ? [] : [{ at: placeOf(entry), target: path, kind: 'placement' }];
 }
 
+/** The quantization of a checkpoint: ModelOpt's own file, or what the config says. */
+function quantizationOf(folder: string, read: ReadCompanion): MapNode | undefined {
+  const section = (file: string, key: string): MapNode | undefined => {
+    const tree = read(`${folder}/${file}`)?.tree;
+    return mapOf(tree === undefined ? undefined : rootMap(tree), key);
+  };
+  return section('hf_quant_config.json', 'quantization') ?? section('config.json', 'quantization_config');
+}
+
 /** What files beside this one add to what can be checked. */
 function aroundOf(values: TrtValues, read: ReadCompanion, model: Entry | undefined): Omit<TrtAround, 'model'> {
   const folder = textOf(model?.value)?.replace(/\/+$/, '');
-  const quantization = folder === undefined ? undefined : read(`${folder}/hf_quant_config.json`)?.tree;
-  const cacheFormat = textOf(
-    childOf(
-      mapOf(quantization === undefined ? undefined : rootMap(quantization), 'quantization'),
-      'kv_cache_quant_algo',
-    ),
-  );
+  const quantization = folder === undefined ? undefined : quantizationOf(folder, read);
+  const cacheFormat = textOf(childOf(quantization, 'kv_cache_quant_algo'));
   const path = values.text('moe_config.load_balancer');
   const tree = path === undefined ? undefined : read(path)?.tree;
   const file = tree === undefined ? undefined : rootMap(tree);
@@ -90,7 +94,7 @@ export function readTrtValues(values: TrtValues, read: ReadCompanion, positional
     layout: readTrtLayout(values, degrees),
     quantization: readTrtQuantization(values),
     cluster: readTrtCluster(values),
-    serving: readTrtServing(values, degrees),
+    serving: readTrtServing(values, degrees, around.cacheFormat),
     experts: readTrtExperts(values),
     unresolved: hiddenTrt(values),
   };

@@ -24,11 +24,14 @@ export const KV_DTYPES: Readonly<Record<string, DType>> = {
   int8: 'I8',
 };
 
-function kvDType(values: TrtValues): Sourced<DType> | undefined {
+function kvDType(values: TrtValues, checkpoint: string | undefined): Sourced<DType> | undefined {
   const entry = values.entry('kv_cache_config.dtype');
-  if (entry === undefined) return byDefault('BF16', 'auto follows the checkpoint');
   const text = values.text('kv_cache_config.dtype');
-  if (text === 'auto') return derived('BF16', 'auto follows the checkpoint', entry);
+  if (entry === undefined || text === 'auto') {
+    const own = KV_DTYPES[checkpoint?.toLowerCase() ?? ''];
+    const note = 'auto follows the checkpoint';
+    return own === undefined && entry === undefined ? byDefault('BF16', note) : derived(own ?? 'BF16', note, entry);
+  }
   const dtype = text === undefined ? undefined : KV_DTYPES[text];
   return dtype === undefined ? undefined : written(dtype, entry);
 }
@@ -67,10 +70,10 @@ function wholeHead(values: TrtValues, degrees: TrtDegrees): Sourced<boolean> | u
 }
 
 /** What TensorRT-LLM's PyTorch backend serves with. */
-export function readTrtServing(values: TrtValues, degrees: TrtDegrees): Planned<ServingSpec> {
+export function readTrtServing(values: TrtValues, degrees: TrtDegrees, checkpoint?: string): Planned<ServingSpec> {
   return present<Planned<ServingSpec>>({
     stack: derived('tensorrt-llm', 'a TensorRT-LLM file'),
-    kvDType: kvDType(values),
+    kvDType: kvDType(values, checkpoint),
     kvLayout: byDefault('plain', DEFAULT),
     pageSize: number(values, 'kv_cache_config.tokens_per_block', 32),
     memoryFraction: number(values, 'kv_cache_config.free_gpu_memory_fraction', 0.9),

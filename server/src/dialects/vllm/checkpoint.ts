@@ -1,3 +1,4 @@
+import type { DType } from '../../engine/spec/numbers';
 import type { ConfigNode, MapNode } from '../../syntax/tree';
 import { childOf, entryOf, integerOf, mapOf, numberOf, rootMap, textOf } from '../common/nodes';
 import type { ReadCompanion } from '../dialect';
@@ -7,8 +8,22 @@ import { findModel } from '../presets';
 export interface Checkpoint {
   /** `quant_method` of its quantization config. */
   readonly checkpoint: string | undefined;
+  /** Format of the KV cache that the checkpoint brings scales for. */
+  readonly cache: DType | undefined;
   /** Longest sequence, with what its own config scales. */
   readonly positions: number | undefined;
+}
+
+const CACHES: Readonly<Record<string, DType>> = { FP8: 'F8_E4M3', NVFP4: 'F4_E2M1' };
+
+/** `kv_cache_quant_algo` of ModelOpt or `kv_cache_scheme` of compressed-tensors. Engines follow either where they are told nothing. */
+export function cacheOf(quantization: MapNode | undefined): DType | undefined {
+  const word = textOf(childOf(quantization, 'kv_cache_quant_algo'));
+  if (word !== undefined) return CACHES[word.toUpperCase()];
+  const scheme = mapOf(quantization, 'kv_cache_scheme');
+  return textOf(childOf(scheme, 'type')) === 'float' && integerOf(childOf(scheme, 'num_bits')) === 8
+    ? 'F8_E4M3'
+    : undefined;
 }
 
 /** Kinds of scaling after which `max_position_embeddings` already is the scaled length. */
@@ -33,19 +48,22 @@ function last(name: string): string {
 
 /** The checkpoint by the model's folder, or what is known of a published one. Siblings of a preset share its shape, not its length. */
 export function readCheckpoint(path: string | undefined, read: ReadCompanion): Checkpoint {
-  if (path === undefined || path.length === 0) return { checkpoint: undefined, positions: undefined };
+  if (path === undefined || path.length === 0) return { checkpoint: undefined, cache: undefined, positions: undefined };
   const tree = read(`${path.replace(/\/+$/, '')}/config.json`)?.tree;
   const config = tree === undefined ? undefined : rootMap(tree);
-  if (config !== undefined)
-    return {
-      checkpoint: textOf(childOf(mapOf(config, 'quantization_config'), 'quant_method')),
-      positions: positionsOf(config),
-    };
+  if (config !== undefined) {
+    const own = mapOf(config, 'quantization_config');
+    const beside = own === undefined ? read(`${path.replace(/\/+$/, '')}/hf_quant_config.json`)?.tree : undefined;
+    const quantization = own ?? mapOf(beside === undefined ? undefined : rootMap(beside), 'quantization');
+    const method = textOf(childOf(own, 'quant_method')) ?? (quantization === own ? undefined : 'modelopt');
+    return { checkpoint: method, cache: cacheOf(quantization), positions: positionsOf(config) };
+  }
   const preset = findModel(path);
   const same = preset !== undefined && last(preset.name) === last(path);
   const method = same ? preset.quantization.source?.value : undefined;
   return {
     checkpoint: method === 'none' ? undefined : method,
+    cache: same ? preset.kvDType?.value : undefined,
     positions: same ? preset.model.maxPositions?.value : undefined,
   };
 }

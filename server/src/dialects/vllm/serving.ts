@@ -26,11 +26,15 @@ const KV_DTYPES: Readonly<Record<string, DType>> = {
   nvfp4_4over6: 'F4_E2M1',
 };
 
-function kvDType(args: VllmArguments): Sourced<DType> | undefined {
+function kvDType(args: VllmArguments, cache: DType | undefined): Sourced<DType> | undefined {
   const entry = args.entry('kv-cache-dtype');
-  if (entry === undefined) return byDefault('BF16', 'auto follows the model');
   const text = args.text('kv-cache-dtype');
-  if (text === 'auto') return derived('BF16', 'auto follows the model', entry);
+  if (entry === undefined || text === 'auto')
+    return cache !== undefined
+      ? derived(cache, 'auto follows the checkpoint, which brings scales for the cache', entry)
+      : entry === undefined
+        ? byDefault('BF16', 'auto follows the model')
+        : derived('BF16', 'auto follows the model', entry);
   const dtype = text === undefined ? undefined : KV_DTYPES[text];
   return dtype === undefined ? undefined : written(dtype, entry);
 }
@@ -89,11 +93,11 @@ function speculativeTokens(args: VllmArguments): Sourced<number> | undefined {
 }
 
 /** What vLLM will serve with as far as the arguments alone decide it; the rest follows once the GPU is known. */
-export function readVllmServing(args: VllmArguments): Planned<ServingSpec> {
+export function readVllmServing(args: VllmArguments, cache?: DType): Planned<ServingSpec> {
   const record = args.entry('kv-cache-dtype');
   return present<Planned<ServingSpec>>({
     stack: derived('vllm', 'a vLLM file'),
-    kvDType: kvDType(args),
+    kvDType: kvDType(args, cache),
     kvLayout:
       record !== undefined && args.text('kv-cache-dtype') === 'fp8_ds_mla'
         ? derived('fp8-ds-mla', 'the FP8 cache record of sparse attention', record)
