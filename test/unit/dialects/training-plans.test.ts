@@ -330,6 +330,21 @@ describe('NeMo-RL', () => {
     });
   });
 
+  it('deals layers out once the model is known', () => {
+    const text = fixture('nemo-rl/grpo.yaml').replace(
+      'pipeline_model_parallel_size: 2',
+      'pipeline_model_parallel_size: 4\n    num_layers_in_first_pipeline_stage: 7\n    num_layers_in_last_pipeline_stage: 5',
+    );
+    const { plan, complete } = readAs('nemo-rl', text);
+    expect(plan.unresolved.map(({ path }) => path)).toEqual(['layout.pipeline']);
+    const known = complete?.(plan, { model: { layers: { value: 32, origin: 'default' } } });
+    expect(known).toMatchObject({
+      layout: { pipeline: { value: 4 }, stageLayers: { value: [7, 10, 10, 5] } },
+      unresolved: [],
+    });
+    expect(complete?.(plan, { model: { layers: { value: 31, origin: 'default' } } })).toEqual(plan);
+  });
+
   it('leaves the GPUs of generation out of the world of training', () => {
     const apart = fixture('nemo-rl/grpo.yaml').replace(
       'colocated:\n      enabled: true',

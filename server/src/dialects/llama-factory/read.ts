@@ -6,6 +6,7 @@ import type { ConfigTree, MapNode } from '../../syntax/tree';
 import { nestedKeyFindings } from '../common/nested-keys';
 import { rootMap } from '../common/nodes';
 import { byDefault, present } from '../common/sourced';
+import { withStages } from '../common/uneven-stages';
 import { DEEPSPEED, deepSpeedBeside } from '../deepspeed/companion';
 import { completeDeepSpeed, zeroStage } from '../deepspeed/plan';
 import { NO_SECTIONS, overlaid, trainingPlan, type Sections } from '../deepspeed/sections';
@@ -163,6 +164,18 @@ function modelReference(source: Source, key: string): Reference[] {
   return target === undefined || at === undefined ? [] : [{ at, target, kind: 'model-config' }];
 }
 
+/** Keys of stages that hold other numbers of layers than the rest. */
+const STAGES = {
+  pipeline: 'pipeline_model_parallel_size',
+  first: 'num_layers_in_first_pipeline_stage',
+  last: 'num_layers_in_last_pipeline_stage',
+};
+
+function completion(source: Source, deepSpeed: boolean): Pick<DialectReading, 'complete'> {
+  if (deepSpeed) return { complete: completeDeepSpeed(source, DEEPSPEED) };
+  return byMegatron(source) ? { complete: (plan, { model }) => withStages(source, STAGES, plan, model) } : {};
+}
+
 function modelOnly(root: MapNode, source: Source, { model }: Sections, first: boolean): DialectReading {
   return {
     plan: { ...trainingPlan('llama-factory', { ...NO_SECTIONS, model }), task: 'model' },
@@ -189,7 +202,7 @@ export function readLlamaFactory(tree: ConfigTree, read: ReadCompanion): Dialect
   if (!trains(source)) return modelOnly(root, source, sections, first);
   return {
     plan: trainingPlan('llama-factory', overlaid(sections, { ...NO_SECTIONS, unresolved: named.unresolved })),
-    ...(named.layers.length === 0 ? {} : { complete: completeDeepSpeed(source, DEEPSPEED) }),
+    ...completion(source, named.layers.length > 0),
     findings: [...keyFindings(root, first), ...(first ? [] : checkSource(llamaFactoryConditions, source))],
     ...(first
       ? {}

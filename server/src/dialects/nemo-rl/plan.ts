@@ -3,12 +3,20 @@ import type { TrainingDetails } from '../../engine/memory/input';
 import type { Plan, Sourced } from '../../plan/plan';
 import { dtypeOf } from '../common/dtypes';
 import { byDefault, present } from '../common/sourced';
+import { hasUnevenStages } from '../common/uneven-stages';
 import { NO_SECTIONS, overlaid, type Sections } from '../deepspeed/sections';
 import { follows, hidden, taken, type Source } from '../deepspeed/source';
 import { adapterDetails, modelName } from '../trl/trainer';
 
 export const MEGATRON = 'policy.megatron_cfg';
 export const DTENSOR = 'policy.dtensor_cfg';
+
+/** Keys of stages that hold other numbers of layers than the rest. */
+export const STAGES = {
+  pipeline: `${MEGATRON}.pipeline_model_parallel_size`,
+  first: `${MEGATRON}.num_layers_in_first_pipeline_stage`,
+  last: `${MEGATRON}.num_layers_in_last_pipeline_stage`,
+};
 
 /** Which backend trains: stated in the file or in a base that is at hand. */
 export function backendOf(source: Source): 'megatron' | 'dtensor' | undefined {
@@ -86,9 +94,7 @@ function megatronSections(source: Source): Sections {
   const kind = source.text(at('optimizer.optimizer'));
   const offload = source.flag(at('optimizer.optimizer_cpu_offload'));
   const format = dtypeOf(source.text('policy.precision') ?? '');
-  const uneven = ['num_layers_in_first_pipeline_stage', 'num_layers_in_last_pipeline_stage'].some(
-    (name) => source.entry(at(name)) !== undefined,
-  );
+  const uneven = hasUnevenStages(source, STAGES);
   return {
     ...NO_SECTIONS,
     layout: present<Plan['layout']>({

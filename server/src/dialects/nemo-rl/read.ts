@@ -3,12 +3,13 @@ import type { ConfigTree, MapNode } from '../../syntax/tree';
 import { composed, mergedView } from '../common/hydra';
 import { nestedKeyFindings } from '../common/nested-keys';
 import { rootMap } from '../common/nodes';
+import { withStages } from '../common/uneven-stages';
 import { NO_SECTIONS, trainingPlan } from '../deepspeed/sections';
 import { checkSource, placeIn, type Source } from '../deepspeed/source';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
 import { modelFile } from '../trl/trainer';
 import { nemoRlFile } from './framework';
-import { nemoRlSections } from './plan';
+import { backendOf, nemoRlSections, STAGES } from './plan';
 import { nemoRlConditions } from './rules';
 import { nemoRlSchema } from './schema-data';
 
@@ -38,6 +39,9 @@ export function readNemoRl(tree: ConfigTree, read: ReadCompanion): DialectReadin
   const source = mergedView(layers, complete);
   return {
     plan: trainingPlan('nemo-rl', nemoRlSections(source)),
+    ...(backendOf(source) === 'megatron'
+      ? { complete: (plan, { model }) => withStages(source, STAGES, plan, model) }
+      : {}),
     findings: [...keyFindings(root), ...checkSource(nemoRlConditions, source)],
     references: [...modelReference(source), ...references],
   };

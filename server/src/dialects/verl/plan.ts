@@ -11,6 +11,13 @@ import { ACTOR, MODEL, ROLLOUT, type VerlForm } from './source';
 const MEGATRON = `${ACTOR}.megatron`;
 const FSDP = `${ACTOR}.fsdp_config`;
 
+/** Keys of stages that hold other numbers of layers than the rest. */
+export const STAGES = {
+  pipeline: `${MEGATRON}.pipeline_model_parallel_size`,
+  first: `${MEGATRON}.override_transformer_config.num_layers_in_first_pipeline_stage`,
+  last: `${MEGATRON}.override_transformer_config.num_layers_in_last_pipeline_stage`,
+};
+
 function size(source: Source, ...names: readonly string[]): Sourced<number> | undefined {
   const name = names.find((key) => (source.integer(key) ?? 0) >= 1);
   return name === undefined ? undefined : taken(source, name, source.integer(name));

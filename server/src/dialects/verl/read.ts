@@ -2,12 +2,13 @@ import type { Finding } from '../../plan/finding';
 import type { ConfigTree, MapNode } from '../../syntax/tree';
 import { nestedKeyFindings } from '../common/nested-keys';
 import { rootMap } from '../common/nodes';
+import { withStages } from '../common/uneven-stages';
 import { NO_SECTIONS, trainingPlan } from '../deepspeed/sections';
 import { checkSource, placeIn, type Source } from '../deepspeed/source';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
 import { modelFile } from '../trl/trainer';
 import { verlFile } from './framework';
-import { verlSections } from './plan';
+import { STAGES, verlSections } from './plan';
 import { verlConditions } from './rules';
 import { verlSchema } from './schema-data';
 import { MODEL, verlSource } from './source';
@@ -41,6 +42,7 @@ export function readVerl(tree: ConfigTree, read: ReadCompanion): DialectReading 
   const { form, source, references } = verlSource(root, read);
   return {
     plan: trainingPlan('verl', verlSections(source, form)),
+    complete: (plan, { model }) => withStages(source, STAGES, plan, model),
     findings: [...(form === 'group' ? [] : keyFindings(root)), ...checkSource(verlConditions, source)],
     references: [...modelReference(source), ...references],
   };
