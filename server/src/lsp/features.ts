@@ -17,14 +17,12 @@ import { definition, documentLinks } from '../features/links';
 import { writePlacementActions } from '../features/placement/write-action';
 import { targetsFor, translate } from '../features/translate/translate';
 import { memoryView } from '../features/views/memory';
-import { placementView } from '../features/views/placement';
 import { planView } from '../features/views/plan';
 import { measuredView } from '../features/views/measured';
 import { sweepView } from '../features/views/sweep';
 import { timelineView, traceFile } from '../features/views/timeline';
 import type { NoView, ViewParams } from '../protocol/common';
 import type { MemoryAnswer } from '../protocol/memory';
-import type { PlacementAnswer, PlacementParams } from '../protocol/placement';
 import {
   REQUEST,
   type EffectiveView,
@@ -140,7 +138,6 @@ function picture<T extends object>(
 const VIEWS = {
   memory: new RequestType<ViewParams, MemoryAnswer, void>(REQUEST.memory),
   schedule: new RequestType<TimelineParams, TimelineAnswer, void>(REQUEST.schedule),
-  placement: new RequestType<PlacementParams, PlacementAnswer, void>(REQUEST.placement),
   plan: new RequestType<ViewParams, PlanView | NoView, void>(REQUEST.plan),
   translate: new RequestType<TranslateParams, TranslateAnswer, void>(REQUEST.translate),
   effective: new RequestType<ViewParams, EffectiveView | NoView, void>(REQUEST.effective),
@@ -187,11 +184,6 @@ function registerViews(state: ServerState): void {
     picture(state, 'schedule', params.uri, (analysis) => timelineView(analysis, params, files.lookup)),
   );
   registerSchedule(state);
-  connection.onRequest(VIEWS.placement, (params) =>
-    picture(state, 'placement', params.uri, (analysis) =>
-      placementView(analysis, { ...params, compare: false }, files.lookup),
-    ),
-  );
   connection.onRequest(VIEWS.plan, ({ uri }) => picture(state, 'plan', uri, planView));
   connection.onRequest(VIEWS.translate, ({ uri, target }) =>
     answer(state, 'translate', uri, { targets: [] }, (analysis) => translation(analysis, target)),

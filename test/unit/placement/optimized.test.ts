@@ -15,6 +15,7 @@ import type {
   PlacementShape,
 } from '../../../server/src/engine/placement/placement';
 import { nodesReached, routedTokens } from '../../../server/src/engine/placement/router';
+import { placeInTurns } from '../../../server/src/engine/placement/turns';
 import { expectedPlaces, expectedPlacesOf, remotePlaces } from '../../../server/src/engine/placement/traffic';
 import { describeShared, sharedJson } from '../../shared';
 
@@ -208,5 +209,33 @@ describe('DeepEP low latency', () => {
       12,
     );
     expect(lowLatencySeconds({ ranks: 0, tokens: 64, topK: 8, hidden: 7168 })).toBeUndefined();
+  });
+});
+
+describe('placing in turns', () => {
+  it.each(['optimized', 'optimized-global', 'optimized-anchored', 'optimized-robust', 'eplb'] as const)(
+    'gives what %s gives at once, with chances to stop',
+    (policy) => {
+      const rows = (seed: number): Float64Array[] =>
+        Array.from({ length: 7 }, (_, layer) =>
+          Float64Array.from({ length: 16 }, (_value, expert) => ((expert * 37 + layer * 11 + seed) % 23) + 1),
+        );
+      const shape = { layers: 7, experts: 16, slots: 24, gpus: 8, nodes: 2, groups: 4 };
+      const options = { profiles: [rows(1), rows(9)] };
+      const turns = placeInTurns(rows(3), shape, policy, options);
+      let yields = 0;
+      let turn = turns.next();
+      for (; turn.done !== true; turn = turns.next()) yields += 1;
+      expect(turn.value).toEqual(place(rows(3), shape, policy, options));
+      expect(yields).toBe(policy === 'eplb' ? 0 : 4);
+    },
+  );
+
+  it('refuses what would be refused at once', () => {
+    const shape = { layers: 3, experts: 4, slots: 4, gpus: 3, nodes: 1, groups: 1 };
+    const loads = Array.from({ length: 3 }, () => new Float64Array(4).fill(1));
+    const turns = placeInTurns(loads, shape, 'optimized', {});
+    const first = turns.next();
+    expect(first.done === true ? first.value : undefined).toMatchObject({ rule: 'slots-not-divisible' });
   });
 });

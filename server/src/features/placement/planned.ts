@@ -2,10 +2,10 @@ import {
   fallsBackToGlobal,
   isPlacementRefusal,
   isPolicy,
-  place,
   type PlacementPolicy,
   type PlacementRefusal,
 } from '../../engine/placement/place';
+import { placeInTurns } from '../../engine/placement/turns';
 import type { Loads, Placement, PlacementShape } from '../../engine/placement/placement';
 import type { RoutedTokens } from '../../engine/placement/router';
 import type { ResolvedPlan } from '../../plan/plan';
@@ -169,13 +169,24 @@ function singleNote({ slots, gpus, experts }: PlacementShape, policy: PlacementP
     : [];
 }
 
-/** Places the experts of a plan under its own or the asked policy, on the loads at hand or, without any, on equal loads. */
+/** Places the experts of a plan under its own or the asked policy, on the loads at hand or, without any, on equal loads; all at once. */
 export function plannedPlacement(
   resolved: ResolvedPlan,
   sources: PlacementSources,
   asked?: string,
   sizes: PlacementSizes = {},
 ): PlannedPlacement | PlacementRefusal | undefined {
+  const turns = plannedInTurns(resolved, sources, asked, sizes);
+  for (let turn = turns.next(); ; turn = turns.next()) if (turn.done === true) return turn.value;
+}
+
+/** The same in turns, for those who must not be kept waiting. */
+export function* plannedInTurns(
+  resolved: ResolvedPlan,
+  sources: PlacementSources,
+  asked?: string,
+  sizes: PlacementSizes = {},
+): Generator<undefined, PlannedPlacement | PlacementRefusal | undefined> {
   const known = knownOf(resolved);
   const own = resolved.plan.dialect === 'placement' ? fileShape(resolved, sources, sizes) : undefined;
   const shape = own?.shape ?? placementShape(resolved, sizes);
@@ -188,7 +199,7 @@ export function plannedPlacement(
   const profiles = sources.loads?.steps?.map((step) => moeOnly(step, known));
   const traces = tracesOf(sources, known);
   const options = { ...(profiles === undefined ? {} : { profiles }), ...(traces === undefined ? {} : { traces }) };
-  const placement = fixed ?? place(loads, { ...shape, layers: loads.length }, policy, options);
+  const placement = fixed ?? (yield* placeInTurns(loads, { ...shape, layers: loads.length }, policy, options));
   if (isPlacementRefusal(placement)) return placement;
   const count = placement.physicalToLogical.length;
   return {

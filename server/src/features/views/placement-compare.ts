@@ -4,7 +4,7 @@ import { balance } from '../../engine/placement/place';
 import type { PlacementCandidate } from '../../protocol/placement';
 import type { ResolvedPlan } from '../../plan/plan';
 import { expertBytes, routingOf, trafficOf } from '../placement/costs';
-import { knownOf, plannedPlacement, tracesOf, type PlannedPlacement, type PlacementSizes } from '../placement/planned';
+import { knownOf, plannedInTurns, tracesOf, type PlannedPlacement, type PlacementSizes } from '../placement/planned';
 import type { PlacementSources } from '../placement/sources';
 
 /** What is set against the placement in view; the robust one needs several recordings. */
@@ -63,7 +63,8 @@ export function* comparePlacements(
   const rows: PlacementCandidate[] = [];
   for (const policy of [current.placement.policy, ...names]) {
     yield undefined;
-    const planned = policy === current.placement.policy ? current : plannedPlacement(resolved, sources, policy, sizes);
+    const planned =
+      policy === current.placement.policy ? current : yield* plannedInTurns(resolved, sources, policy, sizes);
     if (planned === undefined) continue;
     if ('rule' in planned) {
       rows.push({ policy, refusal: planned.message });

@@ -8,7 +8,7 @@ import type { Analysis, FileLookup } from '../analysis';
 import { linksTo } from '../fields';
 import { expertBytes, trafficOf } from '../placement/costs';
 import { isTensorFile } from '../placement/loads';
-import { placementShape, plannedPlacement, type PlannedPlacement, type PlacementSizes } from '../placement/planned';
+import { placementShape, plannedInTurns, type PlannedPlacement, type PlacementSizes } from '../placement/planned';
 import { placementSources, type PlacementSources } from '../placement/sources';
 import { noView, viewFrame } from './frame';
 import { comparePlacements } from './placement-compare';
@@ -100,18 +100,25 @@ export function sizesOf(resolved: ResolvedPlan, params: PlacementParams, sources
   };
 }
 
+/** A placement with what it was made of. */
+export interface AskedPlacement {
+  readonly planned: PlannedPlacement;
+  readonly resolved: ResolvedPlan;
+  readonly sizes: PlacementSizes;
+}
+
 /** The placement that the panel asks for, or why there is none. */
-export function askedPlacement(
+export function* askedPlacement(
   analysis: Analysis,
   params: PlacementParams,
   sources: PlacementSources,
-): { readonly planned: PlannedPlacement; readonly resolved: ResolvedPlan; readonly sizes: PlacementSizes } | NoView {
+): Generator<undefined, AskedPlacement | NoView> {
   const { resolved, uri } = analysis;
   const isPlacement = analysis.dialect?.id === 'placement';
   if (resolved === undefined || (!isPlacement && (resolved.model === undefined || resolved.layout === undefined)))
     return noView(analysis, 'The model is not known.');
   const sizes = sizesOf(resolved, params, sources);
-  const planned = plannedPlacement(resolved, sources, params.policy, sizes);
+  const planned = yield* plannedInTurns(resolved, sources, params.policy, sizes);
   if (planned === undefined) {
     const { model } = resolved;
     const reason =
@@ -132,7 +139,7 @@ export function* placementSteps(
   files: FileLookup,
 ): Generator<undefined, PlacementAnswer> {
   const sources = placementSources(analysis, files);
-  const asked = askedPlacement(analysis, params, sources);
+  const asked = yield* askedPlacement(analysis, params, sources);
   if ('empty' in asked) return asked;
   const { planned, resolved, sizes } = asked;
   const own = view(analysis, resolved, planned, sources);
