@@ -7,7 +7,7 @@ import type { ConfigValues } from '../common/values';
 
 type Check = Condition;
 
-function automodel(file: string, fn: string): SourceReference {
+export function automodel(file: string, fn: string): SourceReference {
   return {
     framework: 'NeMo Automodel',
     repository: 'NVIDIA-NeMo/Automodel',

@@ -10,6 +10,7 @@ import { byDefault, derived, present, written } from '../common/sourced';
 import { hiddenBehind, treeValues, type ConfigValues } from '../common/values';
 import type { DialectReading } from '../dialect';
 import { automodelConditions } from './conditions';
+import { automodelKeyFindings } from './keys';
 
 const NOTE = "NeMo Automodel's default";
 
@@ -183,5 +184,9 @@ export function readAutomodel(tree: ConfigTree): DialectReading {
     unresolved: [...hiddenBehind(values, HIDDEN), ...frozen(values)],
     details: { vocabDivisor: 1 },
   };
-  return { plan, findings: checkConditions(automodelConditions, values), references: [] };
+  return {
+    plan,
+    findings: [...automodelKeyFindings(root), ...checkConditions(automodelConditions, values)],
+    references: [],
+  };
 }
