@@ -230,6 +230,11 @@ describe('JSON arguments', () => {
       'warning unknown-key',
     ]);
     expect(finds('{"method": "mtp", "num_speculative_tokens": "1"}')).toEqual([]);
+    expect(finds('{"method": "mtp", "num_speculative_tokens": 1')).toEqual(['error wrong-type']);
+    expect(told(readAs('vllm', `${BASE}speculative-config: "{'method': 'mtp'}"\n`).findings)).toEqual([
+      'error wrong-type',
+    ]);
+    expect(finds('{"method": "mtp", "num_speculative_tokens": ${N}}')).toEqual([]);
     expect(finds('{"method": "mtp", "num_speculative_tokens": [1]}')).toEqual(['warning wrong-type']);
   });
 });
