@@ -201,6 +201,36 @@ describe('findings on the argument itself', () => {
   });
 });
 
+describe('pods of one training job', () => {
+  const container = (indent: string): string =>
+    [
+      'spec:',
+      '  containers:',
+      '    - name: train',
+      '      image: x/megatron',
+      '      command: [torchrun, pretrain_gpt.py, --tensor-model-parallel-size, "2", --num-layers, "8", --hidden-size, "512", --num-attention-heads, "8", --seq-length, "512", --max-position-embeddings, "512", --micro-batch-size, "1"]',
+      '      resources: { limits: { nvidia.com/gpu: 8 } }',
+    ]
+      .map((line) => indent + line)
+      .join('\n');
+
+  it.each([
+    [
+      'a PyTorchJob',
+      `apiVersion: kubeflow.org/v1\nkind: PyTorchJob\nspec:\n  pytorchReplicaSpecs:\n    Master:\n      replicas: 1\n    Worker:\n      replicas: 3\n      template:\n${container('        ')}\n`,
+    ],
+    [
+      'an indexed Job',
+      `apiVersion: batch/v1\nkind: Job\nspec:\n  completionMode: Indexed\n  parallelism: 4\n  completions: 4\n  template:\n${container('    ')}\n`,
+    ],
+  ])('are the nodes of %s', (_kind, text) => {
+    const analysis = analysisOf(text, 'job.yaml');
+    expect(analysis.detection?.dialect).toBe('kubernetes');
+    expect(analysis.resolved?.plan.dialect).toBe('megatron');
+    expect(cluster(analysis)).toMatchObject({ nodes: 4, gpusPerNode: 8 });
+  });
+});
+
 describe('hover on an argument', () => {
   const shownAt = (path: string, needle: string): string => {
     const { text, analysis } = fixture(path);

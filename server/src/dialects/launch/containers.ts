@@ -4,7 +4,7 @@ import type { Word } from '../../syntax/shell-words';
 import type { ConfigNode, ListNode, MapNode } from '../../syntax/tree';
 import type { Planned, Sourced } from '../../plan/plan';
 import type { ClusterSpec } from '../../engine/spec/cluster';
-import { childOf, entryOf, integerOf, isList, isScalar, mapOf, textOf } from '../common/nodes';
+import { childOf, entryOf, hasKey, integerOf, isList, isScalar, mapOf, textOf } from '../common/nodes';
 import { written } from '../common/sourced';
 import { launchedBy, launchedByImage, type Launched } from './programs';
 
@@ -29,7 +29,7 @@ export interface Placed {
 
 const ALONE: Pod = { environment: new Map(), grouped: false };
 const GPU = /^(?:(?:nvidia|amd)\.com\/gpu|gpu|google\.com\/tpu|habana\.ai\/gaudi)$/;
-const COMMANDS = ['command', 'args', 'cmd', 'extraArgs'];
+const COMMANDS = ['command', 'entrypoint', 'args', 'cmd', 'extraArgs'];
 /** Roles by the keys that Dynamo, OME, RBG and AIBrix give them. */
 const PARTS = new Set(['services', 'roles', 'components']);
 
@@ -60,6 +60,23 @@ function environmentOf(node: ConfigNode | undefined, text: string): [string, rea
   });
 }
 
+/** Pods of one training job: the replicas of every role of a PyTorchJob, or the parallelism of an indexed Job. */
+function jobPods(map: MapNode): Sourced<number> | undefined {
+  const roles = mapOf(map, 'pytorchReplicaSpecs')?.entries ?? [];
+  const replicas = roles.map(({ value }) => entryOf(value, 'replicas'));
+  const counts = roles.map(({ value }) => (hasKey(value, 'replicas') ? count(childOf(value, 'replicas')) : 1));
+  const entry = replicas.findLast((found) => found !== undefined);
+  const sum = counts.reduce<number | undefined>(
+    (all, one) => (all === undefined || one === undefined ? undefined : all + one),
+    0,
+  );
+  if (entry !== undefined && sum !== undefined)
+    return { ...written(sum, entry), ...(roles.length > 1 ? { origin: 'derived' } : {}) };
+  const parallel = textOf(childOf(map, 'completionMode')) === 'Indexed' ? entryOf(map, 'parallelism') : undefined;
+  const pods = count(parallel?.value);
+  return parallel === undefined || pods === undefined ? undefined : written(pods, parallel);
+}
+
 /** Pods of one group: a LeaderWorkerSet's size, Dynamo's nodes, OME's leader and workers. */
 function groupOf(map: MapNode): Sourced<number> | undefined {
   const patterns = ['leaderWorkerTemplate', 'leaderWorkerSet', 'leaderWorkerPattern'];
@@ -83,7 +100,7 @@ function hasCommand(map: MapNode): boolean {
 function below(pod: Pod, map: MapNode, text: string): Pod {
   const environment = [...environmentOf(childOf(map, 'env'), text), ...environmentOf(childOf(map, 'envs'), text)];
   const gpus = gpusOf(mapOf(map, 'resources'));
-  const pods = groupOf(map);
+  const pods = groupOf(map) ?? jobPods(map);
   return {
     ...pod,
     ...(environment.length === 0 ? {} : { environment: new Map([...pod.environment, ...environment]) }),

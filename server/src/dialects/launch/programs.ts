@@ -35,6 +35,7 @@ const MODULES: Readonly<Record<string, Program>> = {
   'tensorrt_llm.commands.serve': 'tensorrt-llm',
 };
 const WRAPPERS: readonly (readonly [RegExp, Program])[] = [
+  [/^sglang_router\.launch_server$/, 'sglang'],
   [/^dynamo\.sglang(?:\..+)?$/, 'sglang'],
   [/^dynamo\.vllm(?:\..+)?$/, 'vllm'],
   [/^dynamo\.trtllm(?:\..+)?$/, 'tensorrt-llm'],
