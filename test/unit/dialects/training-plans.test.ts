@@ -253,6 +253,16 @@ describe('TRL', () => {
   });
 });
 
+describe('a job whose launcher may shard it', () => {
+  it('is never called too large for certain', () => {
+    const text = fixture('trl/grpo.yaml').replace('use_peft: true\nlora_r: 16\n', '');
+    const large = `# shardlens: gpu=H100 gpus=8\n${text}`.replace('Qwen/Qwen2.5-1.5B-Instruct', 'Qwen/Qwen3-32B');
+    const found = findingsOf('trl', large, 'yaml').filter(({ rule }) => rule === 'out-of-memory');
+    expect(found.map(({ severity }) => severity)).toEqual(['information']);
+    expect(found[0]?.message).toContain('unless the launcher shards it');
+  });
+});
+
 describe('verl', () => {
   it('reads the actor of both engines', () => {
     expect(readAs('verl', fixture('verl/ppo.yaml')).plan).toMatchObject({

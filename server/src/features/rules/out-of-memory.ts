@@ -43,7 +43,10 @@ export function outOfMemory(resolved: ResolvedPlan, memory: MemoryReport | undef
   )
     return [];
   const certain = peak.allocated > cluster.memoryBytes;
+  // Trainers leave sharding to whoever launches them.
+  const launched = plan.optimizer.stack?.origin === 'assumed';
   const guessed =
+    launched ||
     [plan.cluster.gpu, plan.cluster.memoryBytes].some((value) => value?.origin === 'assumed') ||
     resolved.assumptions.some(
       ({ field, origin }) => origin === 'assumed' && /^(layout\.worldSize|batch\.|model\.)/.test(field),
@@ -54,7 +57,7 @@ export function outOfMemory(resolved: ResolvedPlan, memory: MemoryReport | undef
     ? `${gib(peak.allocated)} GiB allocated`
     : `${gib(peak.total)} GiB with allocator slack, context and communication buffers`;
   const verb = certain ? 'needs' : 'may need';
-  const message = `Rank ${peak.example}${stage} ${verb} ${amount}, more than the ${gib(cluster.memoryBytes)} GiB of ${guessed ? 'an assumed ' : 'one '}${cluster.gpu}: ${largestPart(peak)}.`;
+  const message = `Rank ${peak.example}${stage} ${verb} ${amount}, more than the ${gib(cluster.memoryBytes)} GiB of ${guessed && !launched ? 'an assumed ' : 'one '}${cluster.gpu}${launched ? ', unless the launcher shards it' : ''}: ${largestPart(peak)}.`;
   const anchors = [
     plan.layout.pipeline,
     plan.layout.tensor,
