@@ -77,6 +77,22 @@ export function estimateTraining(input: TrainingInput): MemoryReport {
   return withPeak(classes);
 }
 
+/**
+ * Bytes of one pipeline rank alone, as `estimateTraining` counts them: a bound from below for the fullest rank at a fraction of its cost.
+ * 0 where ranks are not told apart by their pipeline rank, or sizes are refused.
+ */
+export function rankTotal(input: TrainingInput, pp: number): number {
+  if (refuseTraining(input).length > 0 || usesTransformers(input)) return 0;
+  const stages = stagesOf(input);
+  const held = stagesOfRank(input.pipeline.kind, input.layout, pp)
+    .map((stage) => stages[stage])
+    .filter((stage) => stage !== undefined);
+  const allocated = sumParts(partsOf(modelOf(input)(pp, held).items));
+  return (
+    allocated * reservedFactor(input.optimizer.stack) + outsideAllocator(input.layout, input.details?.communicators)
+  );
+}
+
 /** Jobs without tensor or pipeline parallelism over transformers' model code: ranks differ only where experts cannot be cut evenly. */
 function estimateTransformers(input: TrainingInput, stages: readonly StageContent[]): MemoryReport {
   const job = prepareHf(input);

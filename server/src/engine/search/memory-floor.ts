@@ -1,4 +1,3 @@
-import { stagesOfRank } from '../layout/stages';
 import type { TrainingInput } from '../memory/input';
 import { stateBytes } from '../memory/optimizer-state';
 import { outsideAllocator, reservedFactor } from '../memory/outside';
@@ -76,6 +75,7 @@ export function memoryFloor(
   sums: ElementSums,
   bytes: ElementBytes,
   counts: readonly number[],
+  ranks: readonly (readonly number[])[],
 ): number {
   const { gpus, tensor, context, expert, expertTensor, pipeline, virtual, kind, zero } = choice;
   const replicas = gpus / (tensor * pipeline);
@@ -90,9 +90,9 @@ export function memoryFloor(
   const starts: number[] = [0];
   for (const count of counts) starts.push((starts.at(-1) ?? 0) + count);
   let most = 0;
-  for (let rank = 0; rank < pipeline; rank += 1) {
+  for (const held of ranks) {
     let own = 0;
-    for (const stage of stagesOfRank(kind, { pipeline, virtualPipeline: virtual }, rank)) {
+    for (const stage of held) {
       const from = starts[stage] ?? 0;
       const to = starts[stage + 1] ?? from;
       own += ((sums.dense[to] ?? 0) - (sums.dense[from] ?? 0)) * dense;

@@ -4,7 +4,6 @@ import type { Machine } from '../cost/rates';
 import { BLOCK_SHARE, overlapsExperts } from '../cost/training-step';
 import { layerTimes, settingOf } from '../cost/stage-times';
 import { elementwiseTime } from '../cost/rates';
-import { stagesOfRank } from '../layout/stages';
 import type { TrainingInput } from '../memory/input';
 import { size } from '../model/tensors';
 import type { ScheduleKind } from '../spec/training';
@@ -149,9 +148,9 @@ function rampSeconds(kind: ScheduleKind, pipeline: number, p: StagePasses, block
 export function quickSeconds(
   kind: ScheduleKind,
   pipeline: number,
-  virtual: number,
   microbatches: number,
   p: StagePasses,
+  ranks: readonly (readonly number[])[],
 ): number {
   const stages = p.f.length;
   const overlapped = overlapsExperts(kind);
@@ -163,10 +162,9 @@ export function quickSeconds(
   let busiest = 0;
   let blocks = 0;
   for (let stage = 0; stage < stages; stage += 1) blocks += blockSeconds(p, stage, overlapped);
-  for (let rank = 0; rank < pipeline; rank += 1) {
+  for (const held of ranks) {
     let busy = 0;
-    for (const stage of stagesOfRank(kind, { pipeline, virtualPipeline: virtual }, rank))
-      busy += blockSeconds(p, stage, overlapped);
+    for (const stage of held) busy += blockSeconds(p, stage, overlapped);
     // Two whole copies of the model share the microbatches.
     busiest = Math.max(busiest, kind === 'dualpipe' ? busy / 2 : busy);
   }

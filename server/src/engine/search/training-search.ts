@@ -1,8 +1,8 @@
 import type { Machine } from '../cost/rates';
 import { trainingStep } from '../cost/training-step';
-import { chunksPerRank, stageLayers } from '../layout/stages';
+import { chunksPerRank, stageLayers, stagesOfRank } from '../layout/stages';
 import type { TrainingInput } from '../memory/input';
-import { estimateTraining } from '../memory/training';
+import { estimateTraining, rankTotal } from '../memory/training';
 import { isRefusal } from '../schedule/refusal';
 import type { ScheduleKind } from '../spec/training';
 import type { Choice, Degrees, LayerChoice } from './candidates';
@@ -69,6 +69,8 @@ interface Field {
   readonly bytes: ElementBytes;
   /** Balanced splits by what they hang on. */
   readonly splits: Map<string, readonly number[] | undefined>;
+  /** Stages of the ranks of each pipeline. */
+  readonly held: Map<string, readonly (readonly number[])[]>;
   /** Layouts whose states alone are too much, the smallest of them: what comes nearest where nothing fits. */
   readonly spare: Candidate[];
   legal: number;
@@ -109,6 +111,23 @@ function isEven(counts: readonly number[]): boolean {
   return counts.every((count) => count === counts[0]);
 }
 
+/** Stages of every pipeline rank; the same for thousands of layouts. */
+function heldBy(
+  { held }: Field,
+  kind: ScheduleKind,
+  pipeline: number,
+  virtual: number,
+): readonly (readonly number[])[] {
+  const key = `${kind}/${pipeline}/${virtual}`;
+  let found = held.get(key);
+  if (found === undefined) {
+    const layout = { pipeline, virtualPipeline: virtual };
+    found = Array.from({ length: pipeline }, (_, rank) => stagesOfRank(kind, layout, rank));
+    held.set(key, found);
+  }
+  return found;
+}
+
 /** Adds the layouts of one layer choice and pipeline degree, schedule by schedule. */
 function addSchedules(
   field: Field,
@@ -130,7 +149,8 @@ function addSchedules(
         own = stagePasses(sums, counts);
         passes.set(stages, own);
       }
-      const quick = quickSeconds(kind, pipeline, virtual, microbatches, own);
+      const ranks = heldBy(field, kind, pipeline, virtual);
+      const quick = quickSeconds(kind, pipeline, microbatches, own, ranks);
       for (const zero of zeroStages(field, choice, pipeline)) {
         field.legal += 1;
         const whole: Choice = {
@@ -142,7 +162,7 @@ function addSchedules(
           microbatches,
           stageLayers: isEven(counts) ? undefined : counts,
         };
-        const floor = memoryFloor(field.base, { ...whole, kind }, field.elements, field.bytes, counts);
+        const floor = memoryFloor(field.base, { ...whole, kind }, field.elements, field.bytes, counts, ranks);
         if (floor <= field.limit) out.push({ choice: whole, quick, floor });
         else keepSpare(field.spare, { choice: whole, quick, floor });
       }
@@ -232,21 +252,27 @@ function excess({ bytes, seconds }: Pick<Outcome, 'bytes' | 'seconds'>, limit: n
   return room + (target.seconds === undefined ? 0 : Math.max(0, seconds / target.seconds - 1));
 }
 
+/** True when something known is as fast as the candidate can be and holds no more than it does. */
+function isBeaten(walk: Walk, { gpus }: Choice, quick: number, bytes: number): boolean {
+  return walk.fitting.some(
+    (other) =>
+      other.choice.gpus <= gpus && other.seconds <= quick / QUICK_MARGIN && other.bytes <= bytes * (1 + RESOLUTION),
+  );
+}
+
 /** Estimates and simulates one candidate, unless what is known already beats it. */
 function tryCandidate(field: Field, walk: Walk, { choice, quick }: Candidate, target: SearchTarget): void {
   const input = inputOf(field.base, choice);
-  const memory = estimateTraining(input);
   walk.estimated += 1;
+  const { nearest } = walk;
+  const hopeless = (bytes: number): boolean =>
+    isBeaten(walk, choice, quick, bytes) || (bytes > field.limit && nearest !== undefined && bytes >= nearest.bytes);
+  // The first rank is often the fullest, and by itself quickly counted.
+  if (hopeless(rankTotal(input, 0))) return;
+  const memory = estimateTraining(input);
   if (memory.classes.length === 0) return;
   const { bytes } = memory.peak;
-  const beaten = walk.fitting.some(
-    (other) =>
-      other.choice.gpus <= choice.gpus &&
-      other.seconds <= quick / QUICK_MARGIN &&
-      other.bytes <= bytes * (1 + RESOLUTION),
-  );
-  const { nearest } = walk;
-  if (beaten || (bytes > field.limit && nearest !== undefined && bytes >= nearest.bytes)) return;
+  if (hopeless(bytes)) return;
   walk.simulated += 1;
   const step = trainingStep(input, field.machine);
   if (isRefusal(step) || !(step.stepSeconds > 0) || !Number.isFinite(step.stepSeconds)) return;
@@ -281,13 +307,7 @@ function* walkWorld(
   for (const [at, candidate] of candidates.entries()) {
     if (candidate.quick > SLOWEST * best || walk.simulated >= budget || walk.estimated >= estimates) break;
     if ((floors[at] ?? 0) > smallest * (1 - RESOLUTION) && candidate.quick > best * QUICK_MARGIN) break;
-    const hopeless = walk.fitting.some(
-      (other) =>
-        other.choice.gpus <= candidate.choice.gpus &&
-        other.seconds <= candidate.quick / QUICK_MARGIN &&
-        other.bytes <= candidate.floor * (1 + RESOLUTION),
-    );
-    if (hopeless) continue;
+    if (isBeaten(walk, candidate.choice, candidate.quick, candidate.floor)) continue;
     const before = walk.fitting.length;
     tryCandidate(field, walk, candidate, target);
     const found = walk.fitting[before];
@@ -332,7 +352,7 @@ export function* searchTraining(
   let legal = 0;
   let bounded = 0;
   for (const gpus of [...space.gpus].sort((a, b) => a - b)) {
-    const field: Field = { ...shared, splits: new Map(), spare: [], legal: 0 };
+    const field: Field = { ...shared, splits: new Map(), held: new Map(), spare: [], legal: 0 };
     const candidates: Candidate[] = [];
     for (const degrees of degreesOf(base, space, gpus)) {
       addDegrees(field, candidates, degrees);
