@@ -150,6 +150,24 @@ describe('placement files', () => {
     expect(found).toMatchObject({ code: rule, line, text: at });
   });
 
+  it('knows a file by its key, whatever stands behind it', () => {
+    expect(told('{"physical_to_logical_map": null}', 'map.json').map(({ code }) => code)).toEqual([
+      'placement-not-a-list',
+    ]);
+    expect(told('num_slots: "4"\ninitial_global_assignments: null\n', 'eplb.yaml')).toEqual([]);
+    expect(
+      told('{"moe_layer_count": 1, "layer_list": [{"device_list": [{"device_id": 0}]}]}', 'map.json').map(
+        ({ code }) => code,
+      ),
+    ).toContain('placement-not-a-list');
+  });
+
+  it('tells a hole in a recording', () => {
+    const rows = Array.from({ length: 20 }, (_, layer) => (layer < 2 || layer === 11 ? '[0,0]' : '[1,2]'));
+    const found = told(`{"logical_count": [\n${rows.join(',\n')}]}`, 'loads.json');
+    expect(found.map(({ code, line, severity }) => [code, line, severity])).toEqual([['placement-no-load', 12, 3]]);
+  });
+
   it.each([
     ['eplb.yaml', `${TRT}  1: [0, 1, 2, 3]\n  3: [0, 1, 2, 3]\n  5: [3, 2, 1, 0]\n`],
     ['eplb.yaml', 'num_slots: 288\n'],
@@ -169,6 +187,26 @@ describe('placement files', () => {
     expect(codeLenses(analyzeText(text, { name })).map(({ command }) => [command?.title, command?.command])).toEqual([
       [title, 'shardlens.openPlacement'],
     ]);
+  });
+
+  it.each([
+    ['map.json', '{"physical_to_logical_map": [[0, 1]], "comment": "x"}', '{"physical_to_logical_map": [[0, 1]]}'],
+    ['map.json', '{"physical_to_logical": [[0, 1]]}', '{"physical_to_logical_map": [[0, 1]]}'],
+    ['loads.json', '{"logical_counts": [[5, 1]]}', '{"logical_count": [[5, 1]]}'],
+    [
+      'eplb.yaml',
+      'num_slots: 2\ninitial_global_assignments:\n  3: [0, 1, 2, 3]\n',
+      'num_slots: 4\ninitial_global_assignments:\n  3: [0, 1, 2, 3]\n',
+    ],
+    ['eplb.yaml', `${TRT}  3: [0, 1, 2, 3]\nep_size: 2\n`, `${TRT}  3: [0, 1, 2, 3]\n`],
+  ])('mends %s %s', (name, text, after) => {
+    const analysis = analyzeText(text, { name });
+    const [first] = analysis.findings.flatMap(({ fixes = [] }) => fixes);
+    const mended = [...(first?.edits ?? [])]
+      .reverse()
+      .reduce((now, { at, newText }) => now.slice(0, at.span.start) + newText + now.slice(at.span.end), text);
+    expect(mended).toBe(after);
+    expect(told(mended, name).filter(({ severity }) => severity === 1)).toEqual([]);
   });
 
   it('knows which layers of a model have experts', () => {

@@ -19,6 +19,9 @@ const TITLES: Readonly<Record<PlacementFormat, string>> = {
 /** Keys of this kind stand alone or among few others; a large file that happens to have one is something else. */
 const MOST_KEYS = 8;
 
+/** Keys that nothing else has, so that a file is known by them whatever stands behind them. */
+const UNMISTAKABLE: readonly string[] = ['physical_to_logical_map', 'initial_global_assignments', 'expert_to_ep_rank'];
+
 /** A placement of experts or the loads it is made from, by the keys that the frameworks' readers look for. */
 export function detectPlacement(tree: ConfigTree, _fileName: string): Detection | undefined {
   const found = recognisePlacement(tree);
@@ -27,6 +30,7 @@ export function detectPlacement(tree: ConfigTree, _fileName: string): Detection 
   const shape =
     key === 'num_slots'
       ? found.root.entries.every((entry) => TRTLLM_KEYS.includes(entry.key))
-      : key === 'layer_updates_per_iter' || value.kind !== 'scalar';
-  return weigh('placement', [when(shape, key === 'num_slots' ? 0.6 : 0.9, `${TITLES[found.format]}: \`${key}\``)]);
+      : key === 'layer_updates_per_iter' || value.kind !== 'scalar' || UNMISTAKABLE.includes(key);
+  const sure = key === 'num_slots' || (value.kind === 'scalar' && key !== 'layer_updates_per_iter') ? 0.6 : 0.9;
+  return weigh('placement', [when(shape, sure, `${TITLES[found.format]}: \`${key}\``)]);
 }

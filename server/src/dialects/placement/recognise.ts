@@ -106,7 +106,10 @@ function keyedRows(node: ConfigNode): PlacedRow[] {
 
 export function numberAt(root: ConfigNode, key: string): number | undefined {
   const value = find(root, key)?.value;
-  return value?.kind === 'scalar' && typeof value.value === 'number' ? value.value : undefined;
+  if (value?.kind !== 'scalar') return undefined;
+  // Readers with types take digits in quotes for the number they are.
+  if (typeof value.value === 'string' && /^\d+$/.test(value.value)) return Number(value.value);
+  return typeof value.value === 'number' ? value.value : undefined;
 }
 
 function ascendRows(layers: ListNode): PlacedRow[] {

@@ -1,4 +1,4 @@
-import type { Finding, Severity, SourceReference } from '../../plan/finding';
+import type { Finding, Fix, Severity, SourceReference } from '../../plan/finding';
 import type { Span } from '../../syntax/tree';
 import type { PlacementFormat } from './recognise';
 
@@ -19,7 +19,7 @@ const MOST_OF_A_RULE = 20;
 /** Findings written down so far, with a limit a rule. */
 export interface Sink {
   readonly list: readonly Finding[];
-  readonly add: (rule: string, severity: Severity, message: string, span: Span) => void;
+  readonly add: (rule: string, severity: Severity, message: string, span: Span, fixes?: readonly Fix[]) => void;
 }
 
 export function newSink(source: SourceReference | undefined): Sink {
@@ -27,11 +27,18 @@ export function newSink(source: SourceReference | undefined): Sink {
   const counts = new Map<string, number>();
   return {
     list,
-    add: (rule, severity, message, span) => {
+    add: (rule, severity, message, span, fixes = []) => {
       const count = (counts.get(rule) ?? 0) + 1;
       counts.set(rule, count);
       if (count <= MOST_OF_A_RULE)
-        list.push({ rule, severity, message, at: { span }, ...(source === undefined ? {} : { source }) });
+        list.push({
+          rule,
+          severity,
+          message,
+          at: { span },
+          ...(source === undefined ? {} : { source }),
+          ...(fixes.length === 0 ? {} : { fixes }),
+        });
     },
   };
 }

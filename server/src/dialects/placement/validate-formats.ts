@@ -1,3 +1,6 @@
+import type { Fix } from '../../plan/finding';
+import { removeEntry } from '../../syntax/edits';
+import type { ConfigTree } from '../../syntax/tree';
 import { placementModels } from './models';
 import { find, numberAt, TRTLLM_KEYS, type PlacedRow, type RecognisedPlacement } from './recognise';
 import type { PlacementContext, Sink } from './sink';
@@ -6,7 +9,7 @@ const TRTLLM_STRICT = 'TensorRT-LLM forbids unknown keys in this file';
 const SGLANG_STRICT = 'SGLang passes every key of this file on as an argument and stops with a TypeError';
 
 /** Keys beside the known ones, where the framework stops at them. */
-export function checkKeys({ format, root }: RecognisedPlacement, out: Sink): void {
+export function checkKeys({ format, root }: RecognisedPlacement, { language, text }: ConfigTree, out: Sink): void {
   const [allowed, reason] =
     format === 'sglang-map'
       ? [['physical_to_logical_map'], SGLANG_STRICT]
@@ -15,7 +18,11 @@ export function checkKeys({ format, root }: RecognisedPlacement, out: Sink): voi
         : [];
   if (allowed === undefined) return;
   for (const { key, keySpan } of root.entries)
-    if (!allowed.includes(key)) out.add('placement-unknown-key', 'error', `${key}: ${reason}.`, keySpan);
+    if (!allowed.includes(key)) {
+      const edits = removeEntry(root, key, language, text).map(({ span, newText }) => ({ at: { span }, newText }));
+      const fixes = edits.length === 0 ? [] : [{ title: `Remove ${key}`, edits, preferred: true }];
+      out.add('placement-unknown-key', 'error', `${key}: ${reason}.`, keySpan, fixes);
+    }
 }
 
 /** num_slots and layer_updates_per_iter must be whole numbers; the first is divided by without a check. */
@@ -104,6 +111,16 @@ function checkModelLayers(
       );
 }
 
+/** Where all rows agree, num_slots is what is wrong. */
+function slotsFix({ root }: RecognisedPlacement, rows: readonly PlacedRow[]): Fix[] {
+  const widths = new Set(rows.map(({ node }) => (node.kind === 'list' ? node.items.length : 0)));
+  const [width] = widths;
+  const entry = find(root, 'num_slots');
+  if (widths.size !== 1 || width === undefined || entry === undefined) return [];
+  const edits = [{ at: { span: entry.value.span }, newText: String(width) }];
+  return [{ title: `Set num_slots to ${width}, as all rows have it`, edits, preferred: true }];
+}
+
 /** What TensorRT-LLM asks of its balancer file beside rows of expert numbers. */
 export function checkTrtllm(
   found: RecognisedPlacement,
@@ -127,6 +144,7 @@ export function checkTrtllm(
         'error',
         `Layer ${layer} assigns ${node.items.length} slots, but num_slots is ${slots}.`,
         node.span,
+        slotsFix(found, rows),
       );
   }
   const known = rows.filter(({ layer }) => Number.isInteger(layer)).sort((a, b) => a.layer - b.layer);
@@ -235,6 +253,17 @@ export function checkAscend({ root, main }: RecognisedPlacement, out: Sink): voi
       return;
     }
     const length = devices.value.kind === 'list' ? devices.value.items.length : 0;
+    const bare =
+      devices.value.kind === 'list'
+        ? devices.value.items.findIndex((device) => find(device, 'device_expert') === undefined)
+        : -1;
+    if (bare >= 0 && devices.value.kind === 'list')
+      out.add(
+        'placement-not-a-list',
+        'error',
+        `Layer ${index}, device ${bare} has no device_expert.`,
+        devices.value.items[bare]?.span ?? devices.keySpan,
+      );
     if (counts[index] !== undefined && counts[index] !== length)
       out.add(
         'placement-uneven-devices',

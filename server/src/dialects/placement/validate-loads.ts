@@ -45,6 +45,7 @@ export function checkLoads(found: RecognisedPlacement, experts: number | undefin
   if (steps.length === 0)
     out.add('placement-not-a-list', 'error', `${found.main.key} must be a list of layers.`, found.main.value.span);
   let total = 0;
+  const idle: { readonly layer: number; readonly row: ListNode }[] = [];
   let width = experts;
   for (const rows of steps) {
     rows.forEach((row, layer) => {
@@ -60,7 +61,9 @@ export function checkLoads(found: RecognisedPlacement, experts: number | undefin
           `Layer ${layer} has loads of ${row.items.length} experts, not of ${width}.`,
           row.span,
         );
-      total += checkRow(row, layer, out);
+      const sum = checkRow(row, layer, out);
+      if (sum === 0 && total > 0 && steps.length === 1) idle.push({ layer, row });
+      total += sum;
     });
   }
   if (total === 0 && steps.length > 0)
@@ -70,5 +73,14 @@ export function checkLoads(found: RecognisedPlacement, experts: number | undefin
       'All counts are zero: EPLB then gives every redundant slot of a node to its first expert. Was the recording taken from a rank that saw no tokens?',
       found.main.keySpan,
     );
+  // Dense layers come first, or in every so-manieth place; a layer or two without tokens among many is a hole in the recording.
+  if (idle.length * 10 <= (steps[0]?.length ?? 0))
+    for (const { layer, row } of idle)
+      out.add(
+        'placement-no-load',
+        'information',
+        `Layer ${layer} received no tokens: EPLB gives every redundant slot of a node to its first expert there.`,
+        row.span,
+      );
   return steps[0]?.length ?? 0;
 }

@@ -1,4 +1,4 @@
-import type { Finding } from '../../plan/finding';
+import type { Finding, Fix } from '../../plan/finding';
 import type { ConfigTree } from '../../syntax/tree';
 import { mapsOf, numberAt, recognisePlacement, type RecognisedPlacement } from './recognise';
 import { newSink, SOURCES, type PlacementContext, type Sink } from './sink';
@@ -39,6 +39,14 @@ function checkMaps(found: RecognisedPlacement, context: PlacementContext, out: S
   if (found.format === 'vllm-ascend-map') checkAscend(found, out);
 }
 
+/** The key that was meant: what is like a map holds experts, what is like counts holds counts. */
+function renamed({ main }: RecognisedPlacement): Fix[] {
+  const meant = /map|phys|log.*2|to_log/i.test(main.key) ? 'physical_to_logical_map' : 'logical_count';
+  return [
+    { title: `Rename to ${meant}`, edits: [{ at: { span: main.keySpan }, newText: `"${meant}"` }], preferred: true },
+  ];
+}
+
 /**
  * Findings of a file of expert loads or of a placement, each at its place; empty for files of other kinds. Conditions that need what the
  * naming config knows stay silent without it.
@@ -48,7 +56,7 @@ export function checkPlacementFile(tree: ConfigTree, known: PlacementContext = {
   if (found === undefined) return [];
   const out = newSink(SOURCES[found.format]);
   const context = withOwnRanks(found, known);
-  checkKeys(found, out);
+  checkKeys(found, tree, out);
   const at = found.main.keySpan;
   switch (found.format) {
     case 'sglang-dump':
@@ -65,6 +73,7 @@ export function checkPlacementFile(tree: ConfigTree, known: PlacementContext = {
         'error',
         `SGLang knows physical_to_logical_map and logical_count, not ${found.main.key}, and stops with NotImplementedError.`,
         at,
+        renamed(found),
       );
       break;
     case 'vllm-ranks':

@@ -64,8 +64,10 @@ function fromTree(resolved: ResolvedPlan, reference: LinkedReference, tree: Conf
     const span = finding.at?.span ?? { start: 0, end: 0 };
     const line = lines.positionAt(span.start).line + 1;
     const more = index === MOST - 1 && found.length > MOST ? ` ${found.length - MOST} more there.` : '';
+    // A fix of another file would be an edit that nobody sees.
+    const { fixes: _fixes, ...told } = finding;
     return {
-      ...finding,
+      ...told,
       at: reference.at,
       message: `${reference.target}, line ${line}: ${finding.message}${more}`,
       related: [
