@@ -201,6 +201,34 @@ describe('findings on the argument itself', () => {
   });
 });
 
+describe('the short form of the cookbook', () => {
+  it('is every GPU with every configuration', () => {
+    const text = [
+      'vendor: qwen',
+      'defaults:',
+      '  hardware:',
+      '    H200: { tp: 8 }',
+      '    MI300X: { tp: 4, extra_args: ["--kv-cache-dtype", "fp8_e4m3"] }',
+      '  configurations:',
+      '    - name: default',
+      '    - name: wide',
+      '      dp: 8',
+      '      enable_dp_attention: true',
+      'families:',
+      '  - name: Qwen3',
+      '    models:',
+      '      - name: Qwen3-32B',
+      '        model_path: Qwen/Qwen3-32B',
+      '',
+    ].join('\n');
+    const analysis = analysisOf(text, 'qwen.yaml');
+    expect(analysis.detection?.dialect).toBe('sglang-cookbook');
+    expect(layout(analysis)).toMatchObject({ tensor: 8 });
+    const broken = errors(analysis).filter(({ rule }) => rule === 'dp-attention-not-divisible');
+    expect(broken.map((finding) => shown(text, finding))).toEqual(['8']);
+  });
+});
+
 describe('pods of one training job', () => {
   const container = (indent: string): string =>
     [

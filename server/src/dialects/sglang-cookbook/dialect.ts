@@ -28,8 +28,10 @@ function detect(tree: ConfigTree, _fileName: string): Detection | undefined {
   if (root === undefined || tree.language === 'toml' || !hasKey(root, 'vendor')) return undefined;
   const models = modelsOf(root);
   const hardware = models.filter((model) => mapOf(model, 'hardware') !== undefined);
+  const source = mapOf(mapOf(root, 'defaults'), 'hardware') !== undefined;
   return weigh('sglang-cookbook', [
     when(models.length > 0, 0.3, '`vendor` with `families` of models'),
+    when(models.length > 0 && source, 0.5, '`defaults` with `hardware` and configurations'),
     when(hardware.length > 0, 0.4, '`hardware` of a model with configurations'),
     when(
       hardware.some((model) => hasKey(model, 'model_path')),
@@ -56,10 +58,36 @@ interface Setting {
   readonly configuration: MapNode;
 }
 
+/** What a short configuration and the GPU that it runs on say together, as the one engine of a written-out one. */
+function together(gpu: Entry, configuration: MapNode): MapNode {
+  const own = gpu.value.kind === 'map' ? gpu.value.entries : [];
+  const names = new Set(configuration.entries.map(({ key }) => key));
+  const lists = [childOf(gpu.value, 'extra_args'), childOf(configuration, 'extra_args')].filter(isList);
+  const [first] = lists;
+  const extra: Entry[] =
+    first === undefined
+      ? []
+      : [{ key: 'extra_args', keySpan: first.span, value: { ...first, items: lists.flatMap(({ items }) => items) } }];
+  const entries = [...own.filter(({ key }) => !names.has(key)), ...configuration.entries].filter(
+    ({ key }) => key !== 'extra_args',
+  );
+  const engine: MapNode = { ...configuration, entries: [...entries, ...extra] };
+  return { ...configuration, entries: [{ key: 'engine', keySpan: configuration.span, value: engine }] };
+}
+
+/** Configurations of one GPU: its own, or the short ones of the model or of the file, which every GPU shares. */
+function configurationsOf(root: MapNode, model: MapNode, gpu: Entry): MapNode[] {
+  const written = mapsOf(childOf(gpu.value, 'configurations'));
+  if (written.length > 0) return written;
+  const shared = childOf(model, 'configurations') ?? childOf(mapOf(root, 'defaults'), 'configurations');
+  return mapsOf(shared).map((configuration) => together(gpu, configuration));
+}
+
 function settingsOf(root: MapNode): Setting[] {
+  const everywhere = mapOf(mapOf(root, 'defaults'), 'hardware');
   return modelsOf(root).flatMap((model) =>
-    (mapOf(model, 'hardware')?.entries ?? []).flatMap((gpu) =>
-      mapsOf(childOf(gpu.value, 'configurations')).map((configuration) => {
+    ((mapOf(model, 'hardware') ?? everywhere)?.entries ?? []).flatMap((gpu) =>
+      configurationsOf(root, model, gpu).map((configuration) => {
         const quantized = entryOf(configuration, 'quantized_model_path');
         const path = textOf(quantized?.value) === undefined ? entryOf(model, 'model_path') : quantized;
         return { model: path, gpu, configuration };
