@@ -16,6 +16,12 @@ function withoutMark(text: string, language: ConfigLanguage): string {
   return language !== 'yaml' && text.startsWith('\ufeff') ? ` ${text.slice(1)}` : text;
 }
 
+/** A fault that a parser sees behind the last character stands at the end of the text. */
+function inside(issue: SyntaxIssue, text: string): SyntaxIssue {
+  const { start, end } = issue.span;
+  return end <= text.length ? issue : { ...issue, span: { start: Math.min(start, text.length), end: text.length } };
+}
+
 /**
  * Parses a document into one positioned tree. Never throws: every fault is an issue with a place. A caller that parses one
  * document again and again keeps a `memory` for it.
@@ -30,7 +36,7 @@ export function parseConfig(text: string, language: ConfigLanguage, memory = cre
       const deep = tree.documents.map(refuseDepth).find((issue): issue is SyntaxIssue => issue !== undefined);
       if (deep !== undefined) return { ...empty, issues: [deep] };
       const documents = tree.documents.map((root) => resolveReferences(root, text));
-      return { ...tree, text, documents, issues: tree.issues.slice(0, MAX_ISSUES) };
+      return { ...tree, text, documents, issues: tree.issues.slice(0, MAX_ISSUES).map((issue) => inside(issue, text)) };
     },
     (issue) => ({ ...empty, issues: [issue] }),
   );
