@@ -29,8 +29,13 @@ export default JSON.parse(strFromU8(inflateSync(Uint8Array.from(atob('${packed}'
   },
 };
 
-/** What other layers take from dialects/: the modules that make up the bundle of the file formats. */
-const FORMATS = ['registry', 'presets', 'schema', 'hf-config/model'].map((name) => `server/src/dialects/${name}`);
+/** What other layers take from dialects/, and the translation between them: the modules that make up the bundle of the file formats. */
+const FORMATS = [
+  ...['registry', 'presets', 'schema', 'hf-config/model', 'placement/recognise', 'placement/validate'].map(
+    (name) => `server/src/dialects/${name}`,
+  ),
+  'server/src/features/translate/translate',
+];
 
 /** Names of the values that the modules of FORMATS export; types leave no trace. */
 async function formatNames() {
@@ -47,7 +52,7 @@ async function formatNames() {
 const formatsApart = (load) => ({
   name: 'formats-apart',
   setup(plugin) {
-    plugin.onResolve({ filter: /\/dialects\// }, ({ path: specifier, resolveDir, kind }) => {
+    plugin.onResolve({ filter: /\/(?:dialects|translate)\// }, ({ path: specifier, resolveDir, kind }) => {
       const target = path.relative(process.cwd(), path.resolve(resolveDir, specifier)).replaceAll('\\', '/');
       return kind === 'import-statement' && FORMATS.includes(target)
         ? { path: target, namespace: 'formats' }
@@ -60,30 +65,39 @@ const formatsApart = (load) => ({
   },
 });
 
-/** Parsers that both the program and its file formats need: the program brings them, the formats find them there. */
-const SHARED = /^(?:yaml|jsonc-parser|toml-eslint-parser)$/;
-const KEPT = 'globalThis.shardlensParsers';
+/** Packages and modules that both the program and its file formats need: the program brings them, the formats find them there. */
+const SHARED_PACKAGES = new Set(['yaml', 'jsonc-parser', 'toml-eslint-parser']);
+const SHARED_MODULES = new Set([
+  ...['resolve', 'resolve-layout', 'resolve-model', 'usable', 'rules/rules', 'rules/rule-context'].map(
+    (name) => `server/src/plan/${name}`,
+  ),
+  ...['parse', 'edits', 'scalars', 'scalar-text'].map((name) => `server/src/syntax/${name}`),
+]);
+const KEPT = 'globalThis.shardlensShared';
 
-/** `contents` gives the module that stands in for a shared package. */
-const sharedPackages = (contents) => ({
-  name: 'shared-packages',
+/** `contents` gives the module that stands in for a shared one; `name` is a package or a path from the root. */
+const sharedModules = (contents) => ({
+  name: 'shared-modules',
   setup(plugin) {
-    plugin.onResolve({ filter: SHARED }, ({ path: specifier, namespace }) =>
-      namespace === 'shared' ? undefined : { path: specifier, namespace: 'shared' },
-    );
-    plugin.onLoad({ filter: SHARED, namespace: 'shared' }, ({ path: name }) => ({
-      contents: contents(name),
+    plugin.onResolve({ filter: /^[.a-z]/ }, ({ path: specifier, resolveDir, namespace }) => {
+      if (namespace === 'shared' || resolveDir === '') return undefined;
+      const target = path.relative(process.cwd(), path.resolve(resolveDir, specifier)).replaceAll('\\', '/');
+      const name = specifier.startsWith('.') ? target : specifier;
+      return SHARED_PACKAGES.has(name) || SHARED_MODULES.has(name) ? { path: name, namespace: 'shared' } : undefined;
+    });
+    plugin.onLoad({ filter: /./, namespace: 'shared' }, ({ path: name }) => ({
+      contents: contents(name, SHARED_MODULES.has(name) ? `./${name}` : name),
       resolveDir: process.cwd(),
     }));
   },
 });
-const bringsParsers = sharedPackages(
-  (name) => `import * as all from '${name}';\n(${KEPT} ??= {})['${name}'] = all;\nexport * from '${name}';`,
+const bringsShared = sharedModules(
+  (name, from) => `import * as all from '${from}';\n(${KEPT} ??= {})['${name}'] = all;\nexport * from '${from}';`,
 );
-const findsParsers = sharedPackages((name) => `module.exports = ${KEPT}['${name}'];`);
+const findsShared = sharedModules((name) => `module.exports = ${KEPT}['${name}'];`);
 
 const formatsEntry = {
-  plugins: [packSchemas, findsParsers],
+  plugins: [packSchemas, findsShared],
   stdin: { contents: FORMATS.map((file) => `export * from './${file}';`).join('\n'), resolveDir: process.cwd() },
 };
 
@@ -122,14 +136,14 @@ const bundles = [
   { ...node, ...formatsEntry, outfile: 'dist/dialects.js' },
   {
     ...node,
-    plugins: [...common.plugins, bringsParsers, formatsApart("require('./dialects.js')")],
+    plugins: [...common.plugins, bringsShared, formatsApart("require('./dialects.js')")],
     entryPoints: { server: 'server/src/lsp/main-node.ts' },
     external: ['./dialects.js'],
     outdir: 'dist',
   },
   {
     ...node,
-    plugins: [...common.plugins, bringsParsers, formatsApart("require('./dialects.js')")],
+    plugins: [...common.plugins, bringsShared, formatsApart("require('./dialects.js')")],
     entryPoints: { cli: 'server/src/cli/main.ts' },
     outdir: 'dist',
     banner: { js: '#!/usr/bin/env node' },
@@ -147,7 +161,7 @@ const bundles = [
     ...browser,
     plugins: [
       ...common.plugins,
-      bringsParsers,
+      bringsShared,
       formatsApart(
         'globalThis.shardlensDialects ?? (importScripts(globalThis.shardlensDialectsUrl), globalThis.shardlensDialects)',
       ),
@@ -187,6 +201,14 @@ if (watch) {
   const sizes = built.flatMap(({ metafile }) =>
     Object.entries(metafile.outputs).filter(([file]) => /\.(?:js|css)$/.test(file)),
   );
+  // What the formats look for in the program has to be there, or they would fail at the first file that needs it.
+  for (const { metafile } of built)
+    for (const [file, { inputs }] of Object.entries(metafile.outputs)) {
+      if (!/(?:^|\/)(?:server|cli)\.js$/.test(file)) continue;
+      const missing = [...SHARED_PACKAGES, ...SHARED_MODULES].filter((name) => inputs[`shared:${name}`] === undefined);
+      for (const name of missing) console.error(`${file} does not bring ${name}, which dist/dialects.js expects`);
+      if (missing.length > 0) process.exitCode = 1;
+    }
   for (const [file, { bytes }] of sizes) console.log(`${String(bytes).padStart(9)}  ${file}`);
   if (await exists('dist/cli.js')) await chmod('dist/cli.js', 0o755);
   await writeFile(

@@ -33,6 +33,8 @@ const ajv = new Ajv.default({
   strict: false,
   verbose: false,
   messages: false,
+  // Definitions are functions of their own: repeated in every place that names them they would weigh more.
+  inlineRefs: false,
   code: { source: true, esm: true, lines: false, optimize: 2 },
 });
 const names = {};
