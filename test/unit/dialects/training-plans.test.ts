@@ -203,6 +203,16 @@ describe('LLaMA-Factory', () => {
     ).toMatchObject({ precision: { weights: { value: 'BF16' }, firstMoment: { value: 'BF16' } } });
   });
 
+  it('gives no memory for ways to train that are not modelled', () => {
+    const flat = fixture('llama-factory/lora-zero3.yaml').replace(/deepspeed: .*\n/, '');
+    const fields = (text: string): string[] => readAs('llama-factory', text).plan.unresolved.map(({ path }) => path);
+    expect(fields(flat)).toEqual([]);
+    expect(fields(flat.replace('type: lora', 'type: freeze'))).toEqual(['optimizer.kind']);
+    expect(fields(flat.replace('type: lora', 'type: full\nuse_badam: true'))).toEqual(['optimizer.kind']);
+    expect(fields(`${flat}optim: galore_adamw\n`)).toEqual(['optimizer.kind']);
+    expect(fields(`${flat}optim: adamw_8bit\n`)).toEqual([]);
+  });
+
   it('reads the Megatron launch', () => {
     expect(readAs('llama-factory', fixture('llama-factory/bridge.yaml')).plan).toMatchObject({
       layout: { tensor: { value: 2 }, sequenceParallel: { value: true } },

@@ -15,7 +15,7 @@ import { NO_SECTIONS, overlaid, trainingPlan, type Sections } from '../deepspeed
 import { checkSource, follows, hidden, layered, placeIn, taken, type Source } from '../deepspeed/source';
 import { withAuto } from '../deepspeed/trainer';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
-import { adapterDetails, modelFile, trainerSections, type TrainerNames } from '../trl/trainer';
+import { adapterDetails, modelFile, trainerSections, unknownMemory, type TrainerNames } from '../trl/trainer';
 import { axolotlFile } from './framework';
 import { AXOLOTL_TRAINER, axolotlConditions, FSDP_NAMES, groupFindings, sharded } from './rules';
 import { axolotlSchema } from './schema-data';
@@ -130,11 +130,14 @@ function sectionsOf(source: Source): Sections {
     details,
     layout: layoutOf(source),
     precision: precisionOf(source, adapters),
-    unresolved: hidden(source, [
-      ['layout.tensor', 'tensor_parallel_size'],
-      ['layout.context', 'context_parallel_size'],
-      ['layout.dataShard', 'dp_shard_size'],
-    ]),
+    unresolved: [
+      ...unknownMemory(source, ['unfrozen_parameters', 'relora', 'lisa_n_layers', 'layer_offloading', 'tiled_mlp']),
+      ...hidden(source, [
+        ['layout.tensor', 'tensor_parallel_size'],
+        ['layout.context', 'context_parallel_size'],
+        ['layout.dataShard', 'dp_shard_size'],
+      ]),
+    ],
   });
   if (isTruthy(source, 'deepspeed')) {
     const both = overlaid({ ...base, precision: {} }, deepSpeedSections(source, DEEPSPEED));

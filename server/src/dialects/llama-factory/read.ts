@@ -13,7 +13,7 @@ import { NO_SECTIONS, overlaid, trainingPlan, type Sections } from '../deepspeed
 import { checkSource, hidden, layered, placeIn, taken, type Source } from '../deepspeed/source';
 import { HF_TRAINER, withAuto } from '../deepspeed/trainer';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
-import { adapterDetails, launched, modelFile, trainerSections, type TrainerNames } from '../trl/trainer';
+import { adapterDetails, launched, modelFile, trainerSections, unknownMemory, type TrainerNames } from '../trl/trainer';
 import { llamaFactoryFile } from './framework';
 import { classicPrecision, quantizedBase } from './precision';
 import { byMegatron, llamaFactoryConditions } from './rules';
@@ -74,6 +74,9 @@ function megatronSections(source: Source): Sections {
   };
 }
 
+/** Ways to train whose states and experts live elsewhere. */
+const UNMODELLED = ['use_galore', 'use_apollo', 'use_badam', 'use_adam_mini', 'use_kt'];
+
 function classicSections(source: Source): Sections {
   const trainer = trainerSections(source, NAMES);
   const kind = source.text('finetuning_type') ?? 'lora';
@@ -88,9 +91,14 @@ function classicSections(source: Source): Sections {
   // Other stages need the logits themselves.
   const fused = source.flag('enable_liger_kernel') === true && ['pt', 'sft'].includes(source.text('stage') ?? 'sft');
   const loss: TrainingDetails = fused ? { linearLoss: 'liger' } : {};
+  const unknown = kind === 'freeze' ? ['finetuning_type'] : UNMODELLED;
   return launched(
     source,
-    overlaid(trainer, { ...NO_SECTIONS, details: { ...details, ...loss, ...lora, ...quantizedBase(source) } }),
+    overlaid(trainer, {
+      ...NO_SECTIONS,
+      unresolved: unknownMemory(source, unknown),
+      details: { ...details, ...loss, ...lora, ...quantizedBase(source) },
+    }),
     precision,
   );
 }

@@ -8,7 +8,7 @@ import { byDefault, present } from '../common/sourced';
 import { DEEPSPEED } from '../deepspeed/companion';
 import { deepSpeedSections } from '../deepspeed/plan';
 import { NO_SECTIONS, overlaid, type Sections } from '../deepspeed/sections';
-import { follows, hidden, taken, type Source } from '../deepspeed/source';
+import { follows, hidden, placeIn, taken, type Source } from '../deepspeed/source';
 
 /** How one training YAML names what the Hugging Face Trainer reads. */
 export interface TrainerNames {
@@ -33,7 +33,8 @@ export function optimizerKind(word: string): OptimizerSpec['kind'] | undefined {
   if (name.includes('lion')) return 'lion';
   if (name.includes('muon')) return 'muon';
   if (/^(sgd|rmsprop)/.test(name)) return 'sgd';
-  return /adam|lomo/.test(name) && !name.includes('lomo') ? 'adam' : undefined;
+  // Projected gradients, and steps inside backward, keep states that follow from more than the optimizer's name.
+  return name.includes('adam') && !/galore|apollo|lomo|mini/.test(name) ? 'adam' : undefined;
 }
 
 function optimizerStep(word: string): TrainingDetails['optimizerStep'] {
@@ -154,6 +155,14 @@ function recomputeOf(source: Source, { name, inverted, otherwise }: TrainerNames
   };
 }
 
+/** Settings whose memory is not modelled: while one is there no number is shown. */
+export function unknownMemory(source: Source, keys: readonly string[]): Sections['unresolved'] {
+  return keys.flatMap((key) => {
+    const at = source.flag(key) === false ? undefined : placeIn(source, key);
+    return at === undefined ? [] : [{ path: 'optimizer.kind', at }];
+  });
+}
+
 /** What the Hugging Face Trainer takes from a flat file. World size and sharding come from the launcher. */
 export function trainerSections(source: Source, names: TrainerNames): Sections {
   const word = source.text(names.optimizer);
@@ -172,12 +181,15 @@ export function trainerSections(source: Source, names: TrainerNames): Sections {
       kind: word === undefined ? undefined : taken(source, names.optimizer, optimizerKind(word)),
     }),
     details: present<TrainingDetails>({ optimizerStep: word === undefined ? undefined : optimizerStep(word) }),
-    unresolved: hidden(source, [
-      ['model.name', names.model],
-      ['batch.microBatch', names.microBatch],
-      ['batch.microbatches', names.accumulation],
-      ...names.sequence.map((key) => ['batch.sequenceLength', key] as const),
-    ]),
+    unresolved: [
+      ...(word === undefined || optimizerKind(word) !== undefined ? [] : unknownMemory(source, [names.optimizer])),
+      ...hidden(source, [
+        ['model.name', names.model],
+        ['batch.microBatch', names.microBatch],
+        ['batch.microbatches', names.accumulation],
+        ...names.sequence.map((key) => ['batch.sequenceLength', key] as const),
+      ]),
+    ],
   };
 }
 
