@@ -24,20 +24,26 @@ export const megatronChecks: readonly Check[] = [
 export const coreChecks: readonly Check[] = megatronChecks.filter(({ source }) => source !== LAUNCHER);
 
 /** Formats without a command line have fields where the messages name flags. */
-function spelled(finding: Finding): Finding {
+function spelled(finding: Finding, names: Readonly<Record<string, string>>): Finding {
   const message = finding.message.replaceAll(
     /`--(no-|disable-)?([a-z][a-z0-9-]*)`/g,
     (_, off: string | undefined, flag: string) => {
-      const field = flag.replaceAll('-', '_');
+      const own = flag.replaceAll('-', '_');
+      const field = names[own] ?? own;
       return off === undefined ? `\`${field}\`` : `\`${field}: false\``;
     },
   );
   return { ...finding, message };
 }
 
-function judged(args: MegatronArguments, conditions: readonly Check[], values: MegatronValues): readonly Finding[] {
+function judged(
+  args: MegatronArguments,
+  conditions: readonly Check[],
+  values: MegatronValues,
+  names: Readonly<Record<string, string>> = {},
+): readonly Finding[] {
   const found = [...formFindings(args), ...checkConditions(conditions, values)];
-  return args.form === 'model-args' ? found : found.map(spelled);
+  return args.form === 'model-args' ? found : found.map((entry) => spelled(entry, names));
 }
 
 /**
@@ -51,9 +57,12 @@ export function megatronFindings(args: MegatronArguments): readonly Finding[] {
   return judged(args, launched ? megatronChecks : coreChecks, values);
 }
 
-/** What Megatron-Core says about arguments that another framework hands to it. */
-export function coreFindings(args: MegatronArguments): readonly Finding[] {
-  return judged(args, coreChecks, megatronValues(args));
+/** What Megatron-Core says about arguments that another framework hands to it; `names` are its own for some of them, by Megatron's. */
+export function coreFindings(
+  args: MegatronArguments,
+  names: Readonly<Record<string, string>> = {},
+): readonly Finding[] {
+  return judged(args, coreChecks, megatronValues(args), names);
 }
 
 /** Gathered rules by the rule that implements them; those that the Plan decides stand in the coverage of the shared rules. */

@@ -8,18 +8,7 @@ import { megatronArguments, type MegatronArguments, type Translated } from '../m
 import { megatronPlan } from '../megatron/plan';
 import { NEMO1 } from '../megatron/profiles';
 import { nemoFindings } from './conditions';
-
-/** NeMo's names for Megatron's arguments. */
-const RENAMED: Readonly<Record<string, string>> = {
-  encoder_seq_length: 'seq_length',
-  activations_checkpoint_granularity: 'recompute_granularity',
-  activations_checkpoint_method: 'recompute_method',
-  activations_checkpoint_num_layers: 'recompute_num_layers',
-  ub_tp_comm_overlap: 'tp_comm_overlap',
-  num_layers_in_first_pipeline_stage: 'decoder_first_pipeline_num_layers',
-  num_layers_in_last_pipeline_stage: 'decoder_last_pipeline_num_layers',
-  rotary_percentage: 'rotary_percent',
-};
+import { NEMO_NAMES } from './names';
 
 type Words = Record<string, Translated | undefined>;
 
@@ -80,7 +69,7 @@ export function nemoArguments(root: MapNode): MegatronArguments {
     form: 'flat',
     profile: NEMO1,
     entries,
-    renamed: RENAMED,
+    renamed: NEMO_NAMES,
     translated: words(root, model),
     complete: hasKey(model, 'num_layers') && hasKey(model, 'hidden_size'),
     other: (key) => (key.startsWith('trainer.') ? entryOf(trainer, key.slice('trainer.'.length)) : undefined),
