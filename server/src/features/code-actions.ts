@@ -8,6 +8,7 @@ import {
 import type { Finding, Fix } from '../plan/finding';
 import type { Analysis } from './analysis';
 import { rangeOfPlace } from './diagnostics';
+import { fitActions } from './fit/actions';
 import { switchActions } from './schedule/switch';
 
 /** True where two ranges share a character or touch. */
@@ -57,5 +58,5 @@ export function codeActions(analysis: Analysis, range: Range, reported: readonly
     const ignore = diagnostic === undefined ? undefined : ignoreAction(analysis, finding, diagnostic);
     if (ignore !== undefined) ignores.push(ignore);
   }
-  return [...actions, ...switchActions(analysis, range), ...ignores];
+  return [...actions, ...fitActions(analysis, range), ...switchActions(analysis, range), ...ignores];
 }

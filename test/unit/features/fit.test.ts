@@ -3,7 +3,8 @@ import { changedPlan } from '../../../server/src/features/fit/change';
 import { assumptionEffect } from '../../../server/src/features/fit/assumed';
 import { fitOptions, type FitOption } from '../../../server/src/features/fit/fit';
 import type { Analysis } from '../../../server/src/features/analysis';
-import { analyzeText, DENSE, sampleText } from './support';
+import { codeActions } from '../../../server/src/features/code-actions';
+import { analyzeText, applied, DENSE, sampleText } from './support';
 
 function optionsOf({ resolved, memory }: Analysis): FitOption[] {
   return resolved === undefined || memory === undefined ? [] : fitOptions(resolved, memory);
@@ -67,6 +68,32 @@ describe('what would make a training plan fit', () => {
     // 8 KV heads and 32 heads: no tensor-parallel degree of 16, and no expert parallelism without experts.
     expect(options.some(({ name }) => name === 'expert parallel')).toBe(false);
     expect(named('tensor parallel')?.to).toBe('8');
+  });
+});
+
+describe('an error about memory', () => {
+  const analysis = analyzeText(TRAINING);
+  const finding = analysis.findings.find(({ rule }) => rule === 'out-of-memory');
+
+  it('names the change that helps most', () => {
+    expect(finding?.message).toMatch(/It would fit with \S.* → \S+\.$/);
+  });
+
+  it('offers numbers that make the plan fit, and they do', () => {
+    const line = analysis.lines.positionAt(finding?.at?.span.start ?? 0).line;
+    const range = { start: { line, character: 0 }, end: { line, character: 80 } };
+    const actions = codeActions(analysis, range, []).filter(({ title }) => title.startsWith('Make it fit'));
+    expect(actions.length).toBeGreaterThan(0);
+    for (const { edit, title } of actions) {
+      const [change] = edit?.changes?.[analysis.uri] ?? [];
+      if (change === undefined) throw new Error(title);
+      const after = analyzeText(applied(analysis, change));
+      expect(
+        after.memory?.classes.every(({ fits }) => fits === true),
+        title,
+      ).toBe(true);
+      expect(after.resolved?.layout?.worldSize).toBe(8);
+    }
   });
 });
 

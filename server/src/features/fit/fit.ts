@@ -1,6 +1,6 @@
 import type { MemoryReport } from '../../engine/memory/report';
 import type { ResolvedPlan } from '../../plan/plan';
-import { outcomeOf, secondsOf, type Outcome } from './change';
+import { outcomeOf, secondsOf, type Outcome, type Value } from './change';
 import { servingKnobs, trainingKnobs, type Knob } from './knobs';
 
 /** One change of one value, with what it brings and what it costs. Bytes are of the fullest rank. */
@@ -10,6 +10,9 @@ export interface FitOption {
   readonly name: string;
   readonly from: string;
   readonly to: string;
+  /** What the field is given; `alone` where nothing else is changed with it. */
+  readonly value: Value;
+  readonly alone: boolean;
   /** Total of the fullest rank afterwards. */
   readonly bytes: number;
   /** Bytes less than now; negative where it takes more. */
@@ -49,6 +52,8 @@ function tried(knob: Knob, now: MemoryReport, after: Outcome): Tried {
     name: knob.name,
     from: knob.from,
     to: knob.to,
+    value: knob.changes[0].value,
+    alone: knob.changes.length === 1,
     bytes: memory.peak.bytes,
     saved: now.peak.bytes - memory.peak.bytes,
     ...(fits === undefined ? {} : { fits }),
@@ -79,12 +84,13 @@ function timed({ option, after }: Tried, now: number | undefined): FitOption {
 
 /**
  * Every single change of a plan that saves memory on its fullest rank, or gives a server more cache, each computed by estimating the
- * changed plan: those that make it fit first, then by bytes saved. Changes that the framework refuses are left out.
+ * changed plan: those that make it fit first, then by bytes saved. Changes that the framework refuses are left out. Without `times` the
+ * time of a step is not looked at.
  */
-export function fitOptions(resolved: ResolvedPlan, now: MemoryReport): FitOption[] {
+export function fitOptions(resolved: ResolvedPlan, now: MemoryReport, times = true): FitOption[] {
   const { task } = resolved.plan;
   if (task === 'model') return [];
-  const seconds = isTimed(resolved) ? secondsOf(resolved) : undefined;
+  const seconds = times && isTimed(resolved) ? secondsOf(resolved) : undefined;
   const knobs = task === 'serving' ? servingKnobs(resolved) : trainingKnobs(resolved);
   const all = knobs.flatMap((knob) => {
     const after = outcomeOf(resolved, knob.changes);

@@ -48,7 +48,7 @@ function classView(analysis: Analysis, rank: RankClass): MemoryClassView {
 
 /** Single changes that would help, with the line to change where the file has one. */
 function optionViews(analysis: Analysis, resolved: ResolvedPlan, memory: MemoryReport): FitOptionView[] {
-  return fitOptions(resolved, memory).map(({ field, ...option }) => {
+  return fitOptions(resolved, memory).map(({ field, value: _value, alone: _alone, ...option }) => {
     const link = linkTo(analysis, field);
     return { ...option, ...(link === undefined ? {} : { link }) };
   });
