@@ -3,8 +3,11 @@ import { placeText, type PlacedText } from './scalar-text';
 import { splitShell, type Command, type Word } from './shell-words';
 import type { Comment, ConfigNode, ConfigTree, Entry, MapNode, ScalarNode, Span } from './tree';
 
-/** How many words an option takes, where the reader knows: without it, whatever follows up to the next option is its value. */
-export type Arity = (name: string) => 'flag' | 'one' | 'many' | undefined;
+/**
+ * How many words an option takes, where the reader knows: without it, whatever follows up to the next option is its value. A `switch` takes
+ * none, but a `true` or `false` behind it is kept, for a word to be said about it.
+ */
+export type Arity = (name: string) => 'flag' | 'switch' | 'one' | 'many' | undefined;
 
 const UNKNOWN: Arity = () => undefined;
 /** `--name`, `-tp`, `-O3`, but not `-1` and not `-`. As argparse sees it: `_negative_number_matcher`. */
@@ -107,6 +110,7 @@ function valueCount(words: readonly Word[], index: number, arity: Arity): number
   if (text.includes('=')) return 0;
   const takes = arity(text.replace(/^--?/, ''));
   if (takes === 'flag') return 0;
+  if (takes === 'switch') return /^(?:true|false)$/i.test(words[index + 1]?.text ?? '') ? 1 : 0;
   let count = 0;
   for (const { text: next } of words.slice(index + 1)) {
     if (next === '--' || OPTION.test(next)) break;

@@ -185,6 +185,10 @@ describe('with the model and the GPU', () => {
     const long = (length: number): string => text(`max-model-len: ${length}\ntensor-parallel-size: 8\n`);
     expect(servingRules(long(131072), { 'm/config.json': scaled })).not.toContain('error context-beyond-model');
     expect(servingRules(long(131073), { 'm/config.json': scaled })).toContain('error context-beyond-model');
+    const old = `rope-scaling: '{"rope_type": "yarn", "factor": 4.0}'\n`;
+    expect(
+      servingRules(long(131073) + old, { 'm/config.json': modelJson({ max_position_embeddings: 32768 }) }),
+    ).toEqual(['warning removed-key']);
     const named = (model: string): string => `model: ${model}\nmax-model-len: 262144\nmax-num-seqs: 8\n`;
     expect(servingRules(named('Qwen/Qwen3-32B-Instruct-2507'))).not.toContain('error context-beyond-model');
     expect(servingRules(named('Qwen/Qwen3-32B'))).toContain('error context-beyond-model');

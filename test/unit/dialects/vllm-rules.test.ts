@@ -261,6 +261,15 @@ describe('fixes', () => {
   });
 });
 
+describe('switches of a command', () => {
+  const evaluation = (options: string): readonly string[] =>
+    told(readAs('vllm', `model_name: org/a\nserver_args: "--max-num-seqs 8 ${options}"\n`).findings);
+  it('take no value', () => {
+    expect(evaluation('--enforce-eager True')).toEqual(['warning wrong-type']);
+    expect(evaluation('--no-enable-prefix-caching --enforce-eager')).toEqual([]);
+  });
+});
+
 describe('engine arguments in JSON', () => {
   const engine =
     '{"model": "org/m", "tensor_parallel_size": 8, "gpu_memory_utilization": 0.9, "enforce_eager": false, "max_num_seqs": 64, "max_num_batched_tokens": 32}';

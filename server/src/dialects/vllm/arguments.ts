@@ -117,7 +117,7 @@ export function readVllmArguments(root: MapNode, read: ReadCompanion, command: V
   const args = vllmValues(root, command.text, command.form, { complete, below: file.below });
   const { model, references } = namedModel(command.model ?? args.entry('model'), read);
   const findings = [
-    ...vllmSpelling(root, command.form),
+    ...vllmSpelling(root, command.form, command.text),
     ...vllmJsonFindings(args),
     ...twiceNamed(args, command),
     ...checkVllm(args),

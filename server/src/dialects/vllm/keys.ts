@@ -73,6 +73,6 @@ export const vllmArity: Arity = (name) => {
   if (match.kind === 'off') return 'flag';
   if (match.kind === 'short' && match.level !== undefined) return 'flag';
   if (match.kind !== 'known' && match.kind !== 'short') return undefined;
-  if (match.schema.type === 'boolean') return 'flag';
+  if (match.schema.type === 'boolean') return 'switch';
   return match.schema.type === 'array' ? 'many' : 'one';
 };

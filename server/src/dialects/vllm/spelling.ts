@@ -111,11 +111,28 @@ function valueFindings(entry: Entry, schema: JsonSchema): Finding[] {
   ];
 }
 
+/** `--enforce-eager True`: switches of a command line take no word. Earlier releases took one after some of them. */
+function leftOver(entry: Entry): Finding[] {
+  const word = entry.value.kind === 'scalar' && entry.value.raw.length > 0 ? textOf(entry.value) : undefined;
+  if (word === undefined || !/^(true|false)$/i.test(word)) return [];
+  const off = /^false$/i.test(word);
+  const name = entry.key.replaceAll('_', '-');
+  return [
+    remark({
+      rule: 'wrong-type',
+      severity: 'warning',
+      at: placeOf(entry),
+      source: OPTIONS,
+      message: `\`--${name}\` takes no value: the word \`${word}\` is left over, and vLLM stops at it; ${off ? `write \`--no-${name}\`` : 'leave it out'}.`,
+    }),
+  ];
+}
+
 /** Keys that the reader of a file takes beside the options: the model as `vllm serve` has it before all options. */
 const POSITIONAL = new Set(['model_tag', 'model-tag']);
 
 /** What vLLM's parser says about keys and values before anything is computed. */
-export function vllmSpelling(root: MapNode, form: VllmForm): Finding[] {
+export function vllmSpelling(root: MapNode, form: VllmForm, text = ''): Finding[] {
   return root.entries.flatMap((entry): Finding[] => {
     if (POSITIONAL.has(entry.key)) return [];
     const match = matchVllmKey(entry.key);
@@ -131,6 +148,8 @@ export function vllmSpelling(root: MapNode, form: VllmForm): Finding[] {
       case 'known':
         if (match.rest.length > 0) return [];
         if (match.schema.type === 'boolean' && isDroppedSwitch(entry, form)) return droppedSwitch(entry, match.schema);
+        // Mappings that become a command hold true and false rightly; only a dash in front makes it a word of a command.
+        if (match.schema.type === 'boolean' && text[entry.keySpan.start] === '-') return leftOver(entry);
         return [...unitFinding(entry), ...valueFindings(entry, match.schema)];
       default:
         return form === 'wrapped' && match.kind !== 'removed' ? [] : [refused(entry, match)];

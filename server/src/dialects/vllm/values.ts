@@ -92,6 +92,8 @@ export function collectVllm(root: MapNode, text: string, form: VllmForm): Map<st
         match.level === undefined ? entry.value : scalar(match.level, String(match.level), entry.value.span);
       found.set(match.flag, { ...entry, value });
     }
+    // What earlier releases had still says what was meant, such as a scaling of positions.
+    if (match.kind === 'removed') found.set(match.flag, withJson(entry, text));
     if (match.kind === 'known') {
       const read = match.schema.type === 'object' ? withJson(entry, text) : entry;
       const value = match.rest.length === 0 ? read.value : into(found.get(match.flag)?.value, match.rest, read);
