@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { codeLenses } from '../../../server/src/features/code-lens';
 import { diagnostics } from '../../../server/src/features/diagnostics';
+import { planView } from '../../../server/src/features/views/plan';
 import { analyzeText } from '../features/support';
 
 /** Rule, line (from 0) and text of every diagnostic. */
@@ -187,6 +188,7 @@ describe('placement files', () => {
     expect(codeLenses(analyzeText(text, { name })).map(({ command }) => [command?.title, command?.command])).toEqual([
       [title, 'shardlens.openPlacement'],
     ]);
+    expect(planView(analyzeText(text, { name }))).toMatchObject({ summary: title, dialect: 'placement' });
   });
 
   it.each([

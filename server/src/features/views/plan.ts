@@ -5,6 +5,7 @@ import type { Analysis } from '../analysis';
 import { gpuIsAssumed, memoryAnswer, modelAnswer } from '../answers';
 import { linkTo, planField } from '../fields';
 import { count } from '../format';
+import { placementTitle } from '../placement/lens';
 
 const FACTS: readonly (readonly [field: string, label: string])[] = [
   ['model.name', 'Model'],
@@ -42,6 +43,8 @@ function fact(analysis: Analysis, field: string, label: string): PlanFact[] {
 function summary(analysis: Analysis): string {
   const { resolved } = analysis;
   if (resolved === undefined) return '';
+  const placement = placementTitle(analysis);
+  if (placement !== undefined) return placement;
   if (resolved.plan.task === 'model') return modelAnswer(resolved) ?? resolved.plan.model.name?.value ?? 'model config';
   const world = resolved.layout === undefined ? undefined : `${count(resolved.layout.worldSize)} × `;
   const gpu =
