@@ -24,6 +24,7 @@ const TYPES: ReadonlySet<string> = new Set<ToWebview['type']>([
   'compare',
   'sweep',
   'measured',
+  'whatIf',
 ]);
 
 function isToWebview(data: unknown): data is ToWebview {

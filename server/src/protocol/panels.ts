@@ -2,6 +2,7 @@ import type { SourceLink } from './common';
 import type { MemoryAnswer } from './memory';
 import type { PlacementAnswer, PlacementRequest, SlotChange } from './placement';
 import type { MeasuredAnswer, SweepAnswer, TimelineAnswer, TimelineParams } from './timeline';
+import type { WhatIfAnswer, WhatIfValue, WhatIfView } from './what-if';
 
 export type PanelKind = 'timeline' | 'placement' | 'memory';
 
@@ -13,6 +14,7 @@ export type ToWebview =
   /** A second schedule for the axis of the first; `label` says whose it is. */
   | { readonly type: 'compare'; readonly answer: TimelineAnswer; readonly label: string }
   | { readonly type: 'sweep'; readonly answer: SweepAnswer }
+  | { readonly type: 'whatIf'; readonly answer: WhatIfAnswer }
   | { readonly type: 'measured'; readonly answer: MeasuredAnswer };
 
 /** What a panel may ask of a schedule in place of the file's. */
@@ -32,6 +34,10 @@ export type FromWebview =
   | { readonly type: 'compare'; readonly ask?: ScheduleRequest; readonly file?: true }
   /** Try many schedules; `stop` when nobody waits for the answer any more. */
   | { readonly type: 'sweep'; readonly stop?: true }
+  /** Try other values; nothing is written. */
+  | { readonly type: 'whatIf'; readonly values: Readonly<Record<string, WhatIfValue>> }
+  /** Write what was tried into the file, as one step that can be undone. */
+  | { readonly type: 'apply'; readonly view: Pick<WhatIfView, 'version' | 'edits'> }
   /** Save the schedule in view as a Chrome trace. */
   | { readonly type: 'trace' }
   /** Pick a measured run to lay over the plan. */

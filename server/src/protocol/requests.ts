@@ -2,6 +2,7 @@ import type { AdviceAnswer, AdviceParams } from './advice';
 import type { NoView, SourceLink, ViewParams } from './common';
 import type { MemoryAnswer } from './memory';
 import type { PlacementAnswer, PlacementParams } from './placement';
+import type { WhatIfAnswer, WhatIfParams } from './what-if';
 import type {
   MeasuredAnswer,
   MeasuredParams,
@@ -23,6 +24,8 @@ export const REQUEST = {
   scheduleMeasured: 'shardlens/scheduleMeasured',
   /** Better layouts for a training file. Takes seconds; tells its progress; cancel it. */
   advice: 'shardlens/advice',
+  /** What other values would bring, without writing them. */
+  whatIf: 'shardlens/whatIf',
   placement: 'shardlens/placement',
   /** The placement in view with others of the same sizes beside it. Takes a second; cancel it. */
   placementCompare: 'shardlens/placementCompare',
@@ -105,6 +108,7 @@ export interface TranslateAnswer {
 }
 
 export interface RequestTypes {
+  readonly whatIf: { readonly params: WhatIfParams; readonly answer: WhatIfAnswer };
   readonly advice: { readonly params: AdviceParams; readonly answer: AdviceAnswer };
   readonly memory: { readonly params: ViewParams; readonly answer: MemoryAnswer };
   readonly schedule: { readonly params: TimelineParams; readonly answer: TimelineAnswer };
