@@ -75,7 +75,7 @@ describe('an error about memory', () => {
   const analysis = analyzeText(TRAINING);
   const finding = analysis.findings.find(({ rule }) => rule === 'out-of-memory');
 
-  it('names the change that helps most', () => {
+  it('names a change that makes it fit', () => {
     expect(finding?.message).toMatch(/It would fit with \S.* → \S+\.$/);
   });
 

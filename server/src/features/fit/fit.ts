@@ -82,6 +82,17 @@ function timed({ option, after }: Tried, now: number | undefined): FitOption {
   return seconds === undefined ? option : { ...option, stepChange: seconds / now - 1 };
 }
 
+/** The first change that makes a plan fit, in the order of a person's reach; trying stops there, so that a diagnostic can name it. */
+export function firstFitting(resolved: ResolvedPlan, now: MemoryReport): FitOption | undefined {
+  const knobs = resolved.plan.task === 'serving' ? servingKnobs(resolved) : trainingKnobs(resolved);
+  for (const knob of knobs) {
+    const after = outcomeOf(resolved, knob.changes);
+    const option = after === undefined ? undefined : tried(knob, now, after).option;
+    if (option?.fits === true) return option;
+  }
+  return undefined;
+}
+
 /**
  * Every single change of a plan that saves memory on its fullest rank, or gives a server more cache, each computed by estimating the
  * changed plan: those that make it fit first, then by bytes saved. Changes that the framework refuses are left out. Without `times` the

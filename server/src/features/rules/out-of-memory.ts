@@ -2,7 +2,7 @@ import type { MemoryReport, RankClass } from '../../engine/memory/report';
 import type { Finding } from '../../plan/finding';
 import type { ResolvedPlan } from '../../plan/plan';
 import { placed } from '../../plan/rules/rule-context';
-import { fitOptions } from '../fit/fit';
+import { firstFitting } from '../fit/fit';
 import { gib, stageList } from '../format';
 
 const PARTS = {
@@ -58,8 +58,8 @@ export function outOfMemory(resolved: ResolvedPlan, memory: MemoryReport | undef
     ? `${gib(peak.allocated)} GiB allocated`
     : `${gib(peak.total)} GiB with allocator slack, context and communication buffers`;
   const verb = certain ? 'needs' : 'may need';
-  const [best] = memory === undefined ? [] : fitOptions(resolved, memory, false);
-  const way = best?.fits === true ? ` It would fit with ${best.name} ${best.from} → ${best.to}.` : '';
+  const best = memory === undefined ? undefined : firstFitting(resolved, memory);
+  const way = best === undefined ? '' : ` It would fit with ${best.name} ${best.from} → ${best.to}.`;
   const message = `Rank ${peak.example}${stage} ${verb} ${amount}, more than the ${gib(cluster.memoryBytes)} GiB of ${guessed && !launched ? 'an assumed ' : 'one '}${cluster.gpu}${launched ? ', unless the launcher shards it' : ''}: ${largestPart(peak)}.${way}`;
   const anchors = [
     plan.layout.pipeline,
