@@ -178,7 +178,9 @@ const CP: readonly SglangRule[] = [
     says: (facts) => {
       const copies = facts.count('moe-dp-size', 1);
       const cp = contextSize(facts);
-      return cp === undefined || copies === 1 || copies === cp
+      // Copies that do not divide tp-size are told by the rule on the grid of experts.
+      const odd = facts.tensor !== undefined && facts.tensor % copies !== 0;
+      return cp === undefined || copies === 1 || copies === cp || odd
         ? undefined
         : `moe-dp-size ${copies} has to be 1 or attn-cp-size, which is ${cp}.`;
     },

@@ -27,7 +27,6 @@ const CAPABILITY: Readonly<Record<string, number>> = {
   w8a8_fp8: 89,
   modelopt_fp8: 89,
   w4afp8: 90,
-  nvfp4_online: 100,
   mxfp8: 100,
   awq: 75,
   awq_marlin: 80,
