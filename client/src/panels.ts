@@ -3,6 +3,8 @@ import type { NoView, SourceLink, ViewParams } from '../../server/src/protocol/c
 import type { FromWebview, PanelKind, PanelState, ScheduleRequest, ToWebview } from '../../server/src/protocol/panels';
 import type { PlacementParams, PlacementRequest } from '../../server/src/protocol/placement';
 import { REQUEST, type AnalysisChangedParams } from '../../server/src/protocol/requests';
+import type { WhatIfAnswer, WhatIfParams } from '../../server/src/protocol/what-if';
+import { applyTrial } from './trial';
 import type { ClientHandle } from './client';
 import { panelHtml } from './panel-html';
 import { editPlacement } from './placement-edit';
@@ -38,6 +40,8 @@ interface OpenPanel {
   parameters: ScheduleRequest & PlacementRequest;
   /** What the timeline asks besides its picture. */
   readonly queries: ScheduleQueries;
+  /** Counts trials of other values, likewise. */
+  tried: number;
   /** Counts requests: an answer that a newer one has overtaken is dropped. */
   asked: number;
 }
@@ -105,6 +109,17 @@ async function compared(context: Context, open: OpenPanel, mine: number, params:
   if (!open.disposed && mine === open.asked) await send(open, answer);
 }
 
+/** Asks what other values would bring; an answer that a newer question has overtaken is of no use. */
+async function tryValues(context: Context, open: OpenPanel, values: WhatIfParams['values']): Promise<void> {
+  open.tried += 1;
+  const mine = open.tried;
+  const client = await context.client.get();
+  const params: WhatIfParams = { uri: open.uri, values };
+  const answer = await client.sendRequest<WhatIfAnswer>(REQUEST.whatIf, params);
+  if (open.disposed || mine !== open.tried || answer.uri !== open.uri) return;
+  await open.panel.webview.postMessage({ type: 'whatIf', answer } satisfies ToWebview);
+}
+
 /** Everything of a request but its type; what it leaves out is not sent. */
 function parametersOf(message: Extract<FromWebview, { readonly type: 'request' }>): OpenPanel['parameters'] {
   const { type: _, ...asked } = message;
@@ -133,6 +148,12 @@ function receive(context: Context, open: OpenPanel, message: FromWebview, unpinn
     case 'pin':
       open.pinned = message.pinned;
       if (!message.pinned) unpinned();
+      return;
+    case 'whatIf':
+      tryValues(context, open, message.values).then(undefined, failed);
+      return;
+    case 'apply':
+      applyTrial(vscode.Uri.parse(open.uri, true), message.view).then(undefined, failed);
       return;
     case 'save':
       saveExport(message, open.uri).then(undefined, failed);
@@ -194,7 +215,7 @@ export function createPanelManager(context: Context): PanelManager {
   };
   const add = (kind: PanelKind, panel: vscode.WebviewPanel, uri: string, pinned: boolean): void => {
     const queries = scheduleQueries(context.client, (message) => panel.webview.postMessage(message));
-    const state = { ready: false, disposed: false, parameters: {}, asked: 0 };
+    const state = { ready: false, disposed: false, parameters: {}, asked: 0, tried: 0 };
     const open: OpenPanel = { kind, panel, uri, pinned, queries, ...state };
     panels.set(kind, open);
     const unpinned = (): void => {

@@ -25,6 +25,7 @@ import { Fit } from './fit';
 import { PART_TITLES, PARTS, partsPresent } from './model';
 import type { Selection } from './model';
 import { Numerics } from './numerics';
+import { WhatIf } from './what-if';
 
 const KEY_ROWS: readonly KeyRow[] = [
   ['↑ ↓', 'group of ranks above, below'],
@@ -231,6 +232,7 @@ function Memory({ host, panel, view }: MemoryProps): JSX.Element {
             />
           )}
           <Fit view={view} options={view.options ?? []} onReveal={(link) => host.post({ type: 'reveal', link })} />
+          <WhatIf host={host} version={view.version} />
           {view.numerics === undefined ? null : <Numerics numerics={view.numerics} />}
         </>
       )}
