@@ -30,3 +30,23 @@ export function threadRow(entry: ServingThread): string {
   const said = finding === undefined ? `— ${because ?? ''}` : `[${rule}](rules/${rule}.md): ${told[0]?.message ?? ''}`;
   return `| ${link} | ${cell(symptom)} | \`${cell(line)}\` | ${cell(said)} |`;
 }
+
+/** The whole page docs/threads.md. */
+export function threadsPage(threads: readonly ServingThread[]): string {
+  const saved = threads.filter(({ finding }) => finding !== undefined).length;
+  return `# Launches that failed in public
+
+## Serving
+
+${threads.length} threads about servers that did not start, or did not do what was asked. Each is rebuilt as small as it fails
+(\`test/reference/support/serving-threads*.ts\`); the table says which line is marked and what is said about it. **${saved} of ${threads.length}
+would have been saved before the launch**; for the others the last column says why no file decides them. The shapes of the models are those
+that the threads name; where a thread gives an error message only, the smallest config that brings it stands for it.
+
+| thread | what went wrong | line | finding |
+| --- | --- | --- | --- |
+${threads.map(threadRow).join('\n')}
+
+The threads about training stand in [threads-training.md](threads-training.md).
+`;
+}

@@ -70,6 +70,8 @@ function goneBackend(entry: Entry): Finding {
  * another may belong to a newer release, so it is a warning. `bare` is false inside a benchmark wrapper.
  */
 export function trtSpelling(api: MapNode, bare: boolean): Finding[] {
+  // Other backends have classes of their own.
+  if (['_autodeploy', 'tensorrt'].includes(textOf(entryOf(api, 'backend')?.value) ?? '')) return [];
   const wide = wideExperts(api);
   const scalars = ['cuda_graph_config', 'torch_compile_config'].filter((key) => isScalar(entryOf(api, key)?.value));
   const policy = {
