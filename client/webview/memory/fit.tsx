@@ -21,6 +21,10 @@ function titleOf(view: MemoryView): string {
   return view.task === 'serving' ? 'What would give more room' : 'What would save memory';
 }
 
+function gainText({ saved, moreTokens = 0 }: FitOptionView): string {
+  return moreTokens > 0 ? `${integer(moreTokens)} tokens more` : `${signed(saved)} GiB less`;
+}
+
 interface FitProps {
   readonly view: MemoryView;
   readonly options: readonly FitOptionView[];
@@ -38,7 +42,7 @@ export function Fit({ view, options, onReveal }: FitProps): JSX.Element | null {
       <summary>
         <span class="label">{titleOf(view)}</span>{' '}
         <span class="note">
-          {best.name} {best.from} → {best.to}: {signed(best.saved)} GiB less
+          {best.name} {best.from} → {best.to}: {gainText(best)}
           {options.length > 1 ? `, and ${options.length - 1} more` : ''}
         </span>
       </summary>
@@ -95,7 +99,7 @@ function Row({ option, serving, onReveal }: RowProps): JSX.Element {
         {gib(bytes)}
         {fits === undefined ? '' : fits ? ' fits' : ' too much'}
       </td>
-      {serving ? <td class="num">{tokens === undefined ? '' : integer(tokens)}</td> : null}
+      {serving ? <td class="num strong">{tokens === undefined ? '' : integer(tokens)}</td> : null}
       <td>
         {stepChange === undefined ? '' : `${stepText(stepChange)}; `}
         {cost}

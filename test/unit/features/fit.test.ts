@@ -99,6 +99,9 @@ describe('an error about memory', () => {
 
 describe('what would help a server', () => {
   const options = optionsOf(analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'server.yaml' }));
+  it('puts what gives most tokens first', () => {
+    expect(options[0]?.name).toBe('KV cache');
+  });
   it('counts tokens of the cache', () => {
     const cache = options.find(({ name }) => name === 'KV cache');
     expect(cache?.moreTokens).toBeGreaterThan(0.9 * ((cache?.tokens ?? 0) - (cache?.moreTokens ?? 0)));

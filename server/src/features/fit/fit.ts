@@ -111,7 +111,10 @@ export function fitOptions(resolved: ResolvedPlan, now: MemoryReport, times = tr
     ({ option: { saved, moreTokens = 0 } }) => saved > LEAST * now.peak.bytes || moreTokens > 0,
   );
   const rank = ({ fits }: FitOption): number => (fits === true ? 0 : 1);
+  // A server that fits wants room for tokens.
+  const roomy = task === 'serving' && now.classes[now.peak.classIndex]?.fits === true;
+  const gain = ({ saved, moreTokens = 0 }: FitOption): number => (roomy ? moreTokens : saved);
   return bestOfEach(useful)
     .map((one) => timed(one, seconds))
-    .sort((a, b) => rank(a) - rank(b) || b.saved - a.saved);
+    .sort((a, b) => rank(a) - rank(b) || gain(b) - gain(a));
 }
