@@ -12,15 +12,16 @@ function maskNonFinite(text: string): string {
 
 /** Text that another tool replaces before anybody parses the file: `${BATCH}`, `{{ batch }}`. */
 const HOLE = /^(?:\$\{[^{}\n]*\}|\{\{[^{}\n]*\}\}|\$[A-Za-z_]\w*)$/;
-/** The same as a bare word in capitals, which `sed` fills in; DeepSpeed's templates are written so. */
-const WORD = /^[A-Z][A-Z0-9_]\w+$/;
+/** The same as a bare word in capitals or with an underscore, which `sed` fills in; DeepSpeed's templates are written so. */
+const WORD = /^[A-Z](?:[A-Z0-9_]\w+|\w*_\w+)$/;
 const FILLED_BY_SED = /"(?:train_batch_size|train_micro_batch_size_per_gpu|zero_optimization)"/;
 
 /** Holes of a template in quotes of the same length, so that places stay and the rest can be read. */
 function maskHoles(text: string): string {
   const words = FILLED_BY_SED.test(text);
   if (!words && !/[:[,]\s*(?:\$|\{\{)/.test(text)) return text;
-  const holes = /"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\$\{[^{}\n]*\}|\{\{[^{}\n]*\}\}|\$[A-Za-z_]\w*|\b[A-Z][A-Z0-9_]\w+/g;
+  const holes =
+    /"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\$\{[^{}\n]*\}|\{\{[^{}\n]*\}\}|\$[A-Za-z_]\w*|\b[A-Z](?:[A-Z0-9_]\w+|\w*_\w+)/g;
   return text.replace(holes, (match) =>
     HOLE.test(match) || (words && WORD.test(match)) ? `"${' '.repeat(match.length - 2)}"` : match,
   );

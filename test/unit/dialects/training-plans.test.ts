@@ -72,6 +72,14 @@ describe('DeepSpeed', () => {
     });
   });
 
+  it('leaves the words that a script fills into a template alone', () => {
+    const text =
+      '{ "train_batch_size": CONFIG_BATCH, "fp16": { "enabled": Fp16_On }, "zero_optimization": { "stage": ZERO } }';
+    expect(dialectOf(text, 'x.json', 'json')).toBe('deepspeed');
+    expect(findingsOf('deepspeed', text, 'json')).toEqual([]);
+    expect(readAs('deepspeed', text, 'json').plan.unresolved.map(({ path }) => path)).toContain('optimizer.zeroStage');
+  });
+
   it('takes `auto` for a value that is not there yet', () => {
     const { plan, findings } = readAs('deepspeed', ZERO3, 'json');
     expect(plan.batch).toEqual({});
