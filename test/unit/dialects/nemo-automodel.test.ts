@@ -44,7 +44,7 @@ describe('NeMo Automodel', () => {
     const old = FIXTURE.replace(
       'strategy: fsdp2',
       '_target_: nemo_automodel.components.distributed.fsdp2.FSDP2Manager',
-    ).replace(/  pipeline:\n.*\n.*\n/, '');
+    ).replace(/ {2}pipeline:\n.*\n.*\n/, '');
     expect(readAs('nemo-automodel', old).findings).toEqual([]);
   });
 
