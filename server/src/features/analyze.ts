@@ -17,6 +17,7 @@ import { indexLines } from './lines';
 import { estimateMemory } from './estimates';
 import { customScheduleFindings } from './schedule/custom';
 import { linkedPlacements } from './placement/linked';
+import { placementRemarks } from './placement/remarks';
 import { contextAboveCache } from './rules/context-length';
 import { measuredMemory } from './rules/measured-memory';
 import { unknownGpu, unknownModel } from './rules/unknown-names';
@@ -202,20 +203,23 @@ function readAs(
     linkedPlacements(resolved, references, reach.input.files, (uri) => reach.read(uri)?.tree),
   );
   const custom = guarded('custom-schedule', () => customScheduleFindings(resolved, references, reach.input.files));
+  const remarks = guarded('placement-remarks', () => placementRemarks(resolved));
   const rules = ruleFindings(resolved, memory, told, reading.check, base.tree);
-  const findings = [...syntaxFindings(base.tree), ...told, ...rules, ...linked, ...custom];
+  const findings = [...syntaxFindings(base.tree), ...told, ...rules, ...linked, ...custom, ...remarks];
   // Named files are wanted even where no rule reads them: links must know what is there, panels draw placements.
   const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);
   const terms = runTerms(reach.directives);
   const load = servingLoad(reach.directives);
-  const calibrated = lazyCalibration(resolved, load, memory, measuredText(reach));
+  const measured = measuredText(reach);
+  const calibrated = lazyCalibration(resolved, load, memory, measured);
   const ignored = new Set(reach.directives.flatMap(({ ignore }) => ignore));
   return {
     ...base,
     detection,
     dialect,
     reading,
-    resolved,
+    // Schedules are timed from the plan alone, so it carries the rates that measurements set.
+    resolved: measured === undefined ? resolved : { ...resolved, calibration: () => calibrated()?.calibration },
     ...(memory === undefined ? {} : { memory }),
     terms,
     calibrated,

@@ -148,3 +148,27 @@ describe('a placement that a config names', () => {
     ]);
   });
 });
+
+describe('what a balancer does without a word', () => {
+  const remarks = (text: string): (string | number)[][] =>
+    analyzeText(text, { name: 'sglang.yaml' })
+      .findings.filter(({ rule }) => /^experts?-(?:groups-left|not-balanced)/.test(rule))
+      .map(({ rule, at }) => [rule, text.slice(at?.span.start, at?.span.end)]);
+  const config = (ranks: number, nodes: number, redundant: number): string =>
+    `model-path: deepseek-ai/DeepSeek-V3\ntp-size: ${ranks}\nep-size: ${ranks}\nmoe-a2a-backend: deepep\nnnodes: ${nodes}\nep-num-redundant-experts: ${redundant}\nenable-eplb: true\n`;
+
+  it('is told on the sizes that the file states', () => {
+    expect(remarks(config(24, 3, 8))).toEqual([['expert-groups-left-aside', '3']]);
+    expect(remarks(config(320, 40, 64))).toEqual([
+      ['expert-groups-left-aside', '40'],
+      ['experts-not-balanced', '64'],
+    ]);
+  });
+
+  it('is not told where groups divide or nothing is balanced', () => {
+    expect(remarks(config(32, 4, 32))).toEqual([]);
+    expect(remarks(config(24, 3, 8).replace('enable-eplb: true\n', '').replace('experts: 8', 'experts: 0'))).toEqual(
+      [],
+    );
+  });
+});

@@ -163,7 +163,7 @@ export function fallbackNote(shape: PlacementShape, policy: PlacementPolicy): st
 }
 
 /** The originals pack one slot a GPU in the order of the slots, whatever the loads are. */
-function singleNote({ slots, gpus, experts }: PlacementShape, policy: PlacementPolicy): string[] {
+export function singleNote({ slots, gpus, experts }: PlacementShape, policy: PlacementPolicy): string[] {
   return slots === gpus && slots > experts && /^(?:eplb|sglang-deepseek|vllm)/.test(policy)
     ? [`With one slot a GPU ${policy} does not balance: slots are dealt out in order.`]
     : [];
