@@ -133,6 +133,16 @@ describe('findings on the argument itself', () => {
     expect(room.map((finding) => shown(broken, finding))).toEqual(['16']);
   });
 
+  it('says where CUDA_VISIBLE_DEVICES leaves too few GPUs', () => {
+    const text = 'export CUDA_VISIBLE_DEVICES=0,1\nvllm serve Qwen/Qwen3-32B --tensor-parallel-size 4\n';
+    const room = (body: string): readonly Finding[] =>
+      analysisOf(body, 'run.sh').findings.filter(({ rule }) => rule === 'launch-exceeds-gpus');
+    expect(room(text).map((finding) => shown(text, finding))).toEqual(['4']);
+    expect(room(text)[0]?.message).toMatch(/CUDA_VISIBLE_DEVICES leaves 2/);
+    expect(room(text.replace('0,1', '0,1,2,3'))).toEqual([]);
+    expect(room(text.replace('0,1', '$GPUS'))).toEqual([]);
+  });
+
   it('stays silent about what a variable from outside decides', () => {
     const { text } = fixture('shell/pretrain.sh');
     const open = text.replace('TP=${TP:-4}', '').replace('PP=2', 'PP=3');

@@ -27,7 +27,8 @@ export interface Placed {
   readonly container: MapNode;
 }
 
-const ALONE: Pod = { environment: new Map(), grouped: false };
+/** A command that nothing around it says anything of. */
+export const ALONE: Pod = { environment: new Map(), grouped: false };
 const GPU = /^(?:(?:nvidia|amd)\.com\/gpu|gpu|google\.com\/tpu|habana\.ai\/gaudi)$/;
 const COMMANDS = ['command', 'entrypoint', 'args', 'cmd', 'extraArgs'];
 /** Roles by the keys that Dynamo, OME, RBG and AIBrix give them. */

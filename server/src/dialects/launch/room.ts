@@ -26,7 +26,7 @@ export function roomFindings(launch: Launch, pod: Pod): Finding[] {
     {
       rule: 'launch-exceeds-gpus',
       severity: 'warning',
-      message: `One copy of the model is split over ${need} GPUs (tensor × pipeline parallelism), but ${pods === undefined ? 'the container asks' : 'each member of its group asks'} for ${gpus.value}${group}.`,
+      message: `One copy of the model is split over ${need} GPUs (tensor × pipeline parallelism), but ${pods === undefined ? `${gpus.label === 'CUDA_VISIBLE_DEVICES' ? 'CUDA_VISIBLE_DEVICES leaves' : 'the container asks for'}` : 'each member of its group asks for'} ${gpus.value}${group}.`,
       ...placed([
         { value: tensor.origin === 'file' ? tensor : pipeline, says: 'the parallel degree' },
         { value: gpus, says: `${gpus.value} GPUs of one pod` },

@@ -1,9 +1,13 @@
 import type { ShellCommand } from '../../syntax/shell-variables';
 import type { ConfigTree, MapNode } from '../../syntax/tree';
+import type { Finding } from '../../plan/finding';
+import type { Sourced } from '../../plan/plan';
 import { weigh, when } from '../common/evidence';
 import type { Detection, Dialect, DialectReading, ReadCompanion, Reference } from '../dialect';
 import { combine } from '../launch/combine';
+import { ALONE } from '../launch/containers';
 import { readLaunch } from '../launch/launch';
+import { roomFindings } from '../launch/room';
 import { launchedBy } from '../launch/programs';
 import { batchCluster } from './batch';
 import { scriptCommands } from './commands';
@@ -36,6 +40,13 @@ function valueOf({ variables }: ShellCommand, name: string): string | undefined 
   return variable === undefined ? undefined : variables.get(variable)?.[0]?.text;
 }
 
+/** GPUs that `CUDA_VISIBLE_DEVICES` leaves to a command. */
+function visibleGpus({ variables }: ShellCommand): Sourced<number> | undefined {
+  const [word, ...more] = variables.get('CUDA_VISIBLE_DEVICES') ?? [];
+  if (word === undefined || more.length > 0 || word.unresolved || !/^\d+(?:,\d+)*$/.test(word.text)) return undefined;
+  return { value: word.text.split(',').length, origin: 'file', at: { span: word.span }, label: 'CUDA_VISIBLE_DEVICES' };
+}
+
 /** A file that two readers name at one place is one link. */
 function onePlace(references: readonly Reference[]): Reference[] {
   const places = new Map(references.map((reference) => [`${reference.at.span.start} ${reference.target}`, reference]));
@@ -47,14 +58,19 @@ function read(tree: ConfigTree, companion: ReadCompanion): DialectReading {
   const commands = scriptCommands(text);
   const cluster = batchCluster(tree);
   const files = writtenFiles(text);
+  const room: Finding[] = [];
   const launches = commands.flatMap((command) => {
     const launched = launchedBy(command);
     if (launched === undefined) return [];
     const embedded = (path: string): MapNode | undefined =>
       files.findLast(({ name }) => name === path || valueOf(command, name) === path)?.root;
-    return [readLaunch(launched, { text, read: companion, cluster, embedded })];
+    const gpus = visibleGpus(command);
+    const machines = gpus === undefined ? cluster : { ...cluster, gpusPerNode: gpus };
+    const launch = readLaunch(launched, { text, read: companion, cluster: machines, embedded });
+    if (gpus !== undefined && launch.complete) room.push(...roomFindings(launch, { ...ALONE, gpus }));
+    return [launch];
   });
-  const reading = combine(launches);
+  const reading = combine(launches, room);
   const { plan } = reading;
   return {
     ...reading,
