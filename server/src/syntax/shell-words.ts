@@ -108,7 +108,15 @@ function finish(reading: Reading, words: Word[]): void {
   const { source, first, at, text, starts, ends, unresolved } = reading;
   const last = Math.max(first, Math.min(at, source.text.length) - 1);
   const start = source.starts[first] ?? 0;
-  words.push({ text, starts, ends, unresolved, span: { start, end: source.ends[last] ?? start } });
+  // A quote that runs over lines and holds no JSON began or ended somewhere else than it seems: nothing is known of the word.
+  const astray = text.includes('\n') && !/^\s*[{[]/.test(text);
+  words.push({
+    text,
+    starts,
+    ends,
+    unresolved: unresolved || astray,
+    span: { start, end: source.ends[last] ?? start },
+  });
   reading.text = '';
   reading.starts = [];
   reading.ends = [];
