@@ -13,6 +13,7 @@ if (!existsSync(truth)) {
 const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
 const run = spawnSync(process.execPath, [vitest, 'run', 'test/reference/accuracy.test.ts', '--update=all'], {
   cwd: root,
+  env: { ...process.env, SHARDLENS_WRITE: '1' },
   stdio: 'inherit',
 });
 process.exit(run.status ?? 1);

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { estimateServing } from '../../../server/src/engine/memory/serving';
+import { sharedPath } from '../../shared';
 import { byPart, byRank, byStack, everyRow, misses, omissions, trainingReadings } from './accuracy-training';
 import { folded, gibText, percentText, summary, SUMMARY_HEAD, table } from './accuracy-text';
 import { checkpointReport, checkpointRows } from './checkpoints';
@@ -141,6 +144,32 @@ function errorOf({ measured, predicted }: AccuracyRow): number {
   return 100 * (predicted / measured - 1);
 }
 
+const TRUTH = [
+  'checkpoints.json',
+  'gpu-deepspeed.json',
+  'gpu-dualpipe.json',
+  'gpu-hf_fsdp.json',
+  'gpu-hf_infer.json',
+  'gpu-hf_train.json',
+  'gpu-megatron.json',
+  'gpu-titan.json',
+  'measured-inference.json',
+  'measured-memory.json',
+  'measured-throughput.json',
+  'measured-training.json',
+  'megatron-ci.json',
+];
+
+/** Names the rows that a page was written from, so that a page of other rows is not taken for an old one. */
+export function rowsDigest(): string {
+  const hash = createHash('sha256');
+  for (const file of TRUTH) {
+    const path = sharedPath('truth', file);
+    hash.update(path === undefined ? 'missing' : readFileSync(path));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
 /** docs/accuracy.md, from the measured rows alone. Throws where they are not there. */
 export function accuracyPage(): string {
   const training = trainingReadings();
@@ -201,5 +230,7 @@ ${throughputSection()}
 
 These are not estimates: orders, makespans, placements and rounded values equal those of the original code and of the hardware
 ([schedules](schedules.md), [placement](placement.md)).
+
+<!-- rows ${rowsDigest()} -->
 `;
 }
