@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { megatronCoverage } from '../../../server/src/dialects/megatron/rules';
 import { planCoverage } from '../../../server/src/plan/rules/coverage';
-import { itJudges, ruleLines, type RuleCase } from './cases';
+import { findingsOf, itJudges, ruleLines, type RuleCase } from './cases';
 
 const BASE: Readonly<Record<string, string>> = {
   'num-layers': '8',
@@ -85,6 +85,27 @@ const CASES: readonly RuleCase[] = [
 
 describe('Megatron-LM rules', () => {
   itJudges('megatron', 'yaml', CASES);
+
+  it('offers the value where one is right', () => {
+    const offered = [
+      ['max-position-embeddings: 2048', 'Set --max-position-embeddings to 4096'],
+      ['use-megatron-fsdp: true; ckpt-format: torch_dist', 'Set --ckpt-format to fsdp_dtensor'],
+      ['A2A; moe-enable-deepep: true', 'Set --moe-token-dispatcher-type to flex'],
+      ['cross-entropy-loss-fusion: true; cross-entropy-fusion-impl: te', 'Set --cross-entropy-fusion-impl to native'],
+    ] as const;
+    for (const [changes, title] of offered) {
+      const text = args(changes);
+      const fixes = findingsOf('megatron', text, 'yaml').flatMap((entry) => entry.fixes ?? []);
+      const fix = fixes.find((entry) => entry.title === title);
+      expect(fix?.edits).toHaveLength(1);
+      const edit = fix?.edits[0];
+      if (edit === undefined) continue;
+      const after = text.slice(0, edit.at.span.start) + edit.newText + text.slice(edit.at.span.end);
+      expect(
+        findingsOf('megatron', after, 'yaml').filter(({ severity }) => severity === 'error' || severity === 'warning'),
+      ).toEqual([]);
+    }
+  });
 
   it('has a case for every rule of its coverage table', () => {
     const tried = new Set(CASES.map(({ rule }) => rule));

@@ -247,6 +247,17 @@ const data: readonly Check[] = [
     },
   },
   {
+    rule: 'setting-without-effect',
+    severity: 'information',
+    covers: [],
+    keys: ['model.sequence_parallel', 'model.tensor_model_parallel_size'],
+    source: { ...bridge('TransformerConfig.finalize'), file: 'src/megatron/bridge/models/transformer_config.py' },
+    says: (values) =>
+      values.flag('model.sequence_parallel') === true && values.integer('model.tensor_model_parallel_size') === 1
+        ? 'Sequence parallelism shares the work of tensor-parallel ranks: with TP 1 Megatron-Bridge switches it off.'
+        : undefined,
+  },
+  {
     rule: 'wrong-value',
     severity: 'error',
     covers: ['BRG-014'],

@@ -11,6 +11,7 @@ import {
   on,
   switchOf,
   wordOf,
+  setTo,
   type Check,
   type MegatronValues,
 } from './values';
@@ -49,6 +50,7 @@ const routing: readonly Check[] = checks(CONFIG, [
     when: (values) => on(values, 'moe_enable_deepep') && !['flex', undefined].includes(wordOf(values, DISPATCHER)),
     says: (values) =>
       `DeepEP is a backend of the flex dispatcher, but ${label(values, DISPATCHER)} is ${wordOf(values, DISPATCHER) ?? ''}.`,
+    fixes: setTo('moe_token_dispatcher_type', 'flex'),
   },
   {
     rule: 'dispatcher-conflict',

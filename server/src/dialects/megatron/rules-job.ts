@@ -10,6 +10,7 @@ import {
   off,
   on,
   wordOf,
+  setTo,
   type Check,
   type MegatronValues,
 } from './values';
@@ -278,6 +279,7 @@ const lengths: readonly Check[] = checks(LAUNCHER, [
     },
     says: (values) =>
       `Sequences of ${values.integer('seq_length') ?? 0} tokens are longer than ${label(values, 'max_position_embeddings')} ${values.integer('max_position_embeddings') ?? 0}; the nearest legal value is ${values.integer('seq_length') ?? 0}.`,
+    fixes: setTo('max_position_embeddings', (values) => values.text('seq_length')),
   },
   {
     rule: 'learning-rate-out-of-order',
@@ -327,6 +329,7 @@ const rest: readonly Check[] = checks(LAUNCHER, [
     keys: ['cross_entropy_fusion_impl', 'cross_entropy_loss_fusion'],
     when: (values) => on(values, 'cross_entropy_loss_fusion') && values.text('cross_entropy_fusion_impl') === 'te',
     says: "Releases since 2026 refuse Transformer Engine's fused loss; `--cross-entropy-fusion-impl native` is accepted by all.",
+    fixes: setTo('cross_entropy_fusion_impl', 'native'),
   },
   {
     rule: 'position-embedding-with-mtp',

@@ -1,5 +1,5 @@
 import { LAUNCHER } from './sources';
-import { above, checks, degreeOf, isAbsent, off, on, wordOf, type Check } from './values';
+import { above, checks, degreeOf, isAbsent, off, on, wordOf, setTo, type Check } from './values';
 
 const TENSOR = 'tensor_model_parallel_size';
 const PIPELINE = 'pipeline_model_parallel_size';
@@ -97,6 +97,7 @@ const megatronFsdp: readonly Check[] = checks(LAUNCHER, [
     when: (values) => on(values, FSDP) && !['fsdp_dtensor', undefined].includes(wordOf(values, FORMAT)),
     says: (values) =>
       `Megatron FSDP saves as fsdp_dtensor, not ${wordOf(values, FORMAT) ?? ''}${values.entry(FORMAT) === undefined ? ', which is the default' : ''}.`,
+    fixes: setTo('ckpt_format', 'fsdp_dtensor'),
   },
   {
     rule: 'environment-conflict',

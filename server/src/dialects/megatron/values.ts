@@ -1,5 +1,6 @@
 import type { Entry } from '../../syntax/tree';
 import type { Condition } from '../common/conditions';
+import { replaceFix } from '../common/findings';
 import { integerOf, isUnresolved, textOf } from '../common/nodes';
 import type { ConfigValues } from '../common/values';
 import { defaultOf, type MegatronArguments } from './arguments';
@@ -109,6 +110,16 @@ export function isAbsent(values: MegatronValues, name: string): boolean {
 /** The name that the file gives an argument, or its flag where it gives none. */
 export function label(values: MegatronValues, name: string): string {
   return `\`${values.entry(name)?.key ?? `--${name.replaceAll('_', '-')}`}\``;
+}
+
+/** A fix that writes another value where the file gives one. */
+export function setTo(name: string, to: string | ((values: MegatronValues) => string | undefined)): Check['fixes'] {
+  return (values) => {
+    const node = values.node(name);
+    const value = typeof to === 'string' ? to : to(values);
+    const key = values.entry(name)?.key ?? name;
+    return node === undefined || value === undefined ? [] : [replaceFix(`Set ${key} to ${value}`, node.span, value)];
+  };
 }
 
 /** One condition in short: the source is that of its table, the severity `error` unless it says otherwise. */
