@@ -1,3 +1,4 @@
+import type { Calibration } from '../engine/cost/rates';
 import type { TrainingDetails } from '../engine/memory/input';
 import type { ModelSpec } from '../engine/model/spec';
 import type { ClusterSpec } from '../engine/spec/cluster';
@@ -84,6 +85,8 @@ export interface ResolvedPlan {
   readonly pipeline: PipelineSpec;
   readonly serving?: ServingSpec;
   readonly experts: ExpertsSpec;
+  /** Rates that the user's own measurements set, where there are any: worked out when first asked for. */
+  readonly calibration?: () => Calibration | undefined;
   /** Values that no file states, in the order of their effect. */
   readonly assumptions: readonly Assumption[];
   /** Plan fields (dotted, such as `cluster.gpu`) without which an answer cannot be given. */

@@ -46,7 +46,7 @@ function modelledTimes(asked: ResolvedPlan): PlanTimes | undefined {
     return undefined;
   const input = trainingInputOf(resolved);
   if (input === undefined || refuseTraining(input).length > 0) return undefined;
-  const machine = machineOf(cluster);
+  const machine = machineOf(cluster, asked.calibration?.());
   if ('missing' in machine) return undefined;
   const { stages, tails } = planDurations(input, machine);
   if (invalidDuration(stages) !== undefined || stages.F.length === 0) return undefined;

@@ -76,7 +76,7 @@ function ran(spec: ScheduleSpec): Timing | ScheduleRefusal {
 /** The whole step by the cost model, which draws long runs on instead of simulating all of them. */
 function wholeStep(asked: ResolvedPlan): { readonly step: number; readonly bubble: number } | undefined {
   const input = trainingInputOf(asked);
-  const machine = asked.cluster === undefined ? undefined : machineOf(asked.cluster);
+  const machine = asked.cluster === undefined ? undefined : machineOf(asked.cluster, asked.calibration?.());
   if (input === undefined || machine === undefined || 'missing' in machine) return undefined;
   const step = trainingStep(input, machine);
   return isRefusal(step) ? undefined : { step: step.stepSeconds * 1000, bubble: step.bubble };

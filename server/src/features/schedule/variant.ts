@@ -56,7 +56,7 @@ function rebalanced(own: ResolvedPlan, asked: ResolvedPlan): ResolvedPlan {
   const { stageLayers: _, ...bare } = layout;
   const plain = { ...asked, layout: { ...bare, virtualPipeline: drawnChunks(asked) } };
   const input = trainingInputOf(plain);
-  const machine = machineOf(cluster);
+  const machine = machineOf(cluster, asked.calibration?.());
   if (input === undefined || 'missing' in machine || input.model.layers < stages) return plain;
   const stageLayers = balancedStages(input, machine);
   return stageLayers.length === stages ? { ...plain, layout: { ...plain.layout, stageLayers } } : plain;

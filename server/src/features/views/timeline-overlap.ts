@@ -17,7 +17,7 @@ const OVERLAPPED: ReadonlySet<string> = new Set(['dualpipe', 'dualpipev', '1f1b-
 export function overlapView(asked: ResolvedPlan, { timeline, times }: PlannedTimeline): OverlapView | undefined {
   const input = OVERLAPPED.has(timeline.order.kind) ? trainingInputOf(asked) : undefined;
   if (input?.cluster === undefined || refuseTraining(input).length > 0) return undefined;
-  const machine = machineOf(input.cluster);
+  const machine = machineOf(input.cluster, asked.calibration?.());
   if ('missing' in machine) return undefined;
   const stage = stageOverlap(input, machine);
   if (stage === undefined) return undefined;
