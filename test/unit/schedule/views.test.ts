@@ -43,9 +43,11 @@ describe('the timeline’s answer', () => {
     expect(view.timing).toEqual({ origin: 'model', basis: 'deepseek-ai/DeepSeek-V3 on H800' });
     expect(view.unit).toBe('ms');
     const idle = view.idle.reduce((a, b) => a + b, 0);
-    const { activation = 0, gradient = 0, transfer = 0, done = 0, ...phases } = view.explanation?.idle ?? {};
+    const found = view.explanation?.idle;
+    if (found === undefined) throw new Error('no explanation');
+    const { activation, gradient, transfer, done, warmup, steady, cooldown } = found;
     expect((activation + gradient + transfer + done) / idle).toBeCloseTo(1, 9);
-    expect(((phases.warmup ?? 0) + (phases.steady ?? 0) + (phases.cooldown ?? 0)) / idle).toBeCloseTo(1, 9);
+    expect((warmup + steady + cooldown) / idle).toBeCloseTo(1, 9);
   });
 
   it('gives the critical chain as blocks that touch each other', () => {
