@@ -53,7 +53,9 @@ function judged(
 export function megatronFindings(args: MegatronArguments): readonly Finding[] {
   // NeMo's trainer drives Megatron-Core without Megatron's launcher, and a YAML configuration is not parsed at all.
   const launched = args.profile.note !== "NeMo's default";
-  const values = megatronValues(args.form === 'sections' ? { ...args, complete: false } : args);
+  // ms-swift fills what is left out by rules of its own, release by release.
+  const filled = args.form === 'sections' || args.profile.namedModel;
+  const values = megatronValues(filled ? { ...args, complete: false } : args);
   return judged(args, launched ? megatronChecks : coreChecks, values);
 }
 
