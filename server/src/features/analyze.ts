@@ -1,3 +1,4 @@
+import { tableTree } from '../dialects/placement/recognise';
 import { detectDialect, dialects } from '../dialects/registry';
 import type { Companion, Dialect, DialectReading, Reference } from '../dialects/dialect';
 import type { Finding, Severity } from '../plan/finding';
@@ -127,7 +128,8 @@ function located(references: readonly Reference[], uri: string): (Reference & { 
 
 /** Everything known about one version of one document. Pure: the same input gives the same answer; never throws. */
 export function analyze(input: AnalysisInput): Analysis {
-  const tree = parseConfig(input.text, languageOf(input.uri, input.languageId), input.parseMemory);
+  const tree =
+    tableTree(input.text) ?? parseConfig(input.text, languageOf(input.uri, input.languageId), input.parseMemory);
   const base = {
     uri: input.uri,
     version: input.version,

@@ -163,6 +163,17 @@ describe('placement files', () => {
     ).toContain('placement-not-a-list');
   });
 
+  it('reads a table of a whole model, with a comment before it', () => {
+    const lines = Array.from({ length: 58 * 288 }, (_, at) => `${3 + Math.floor(at / 288)},${at % 288},${at % 256}`);
+    const text = `# shardlens: gpus=32\nlayer,slot,expert\n${lines.join('\n')}\n`;
+    expect(told(text, 'slots.csv')).toEqual([]);
+    const wrong = text.replace('\n60,287,', '\n60,287,9');
+    expect(told(wrong, 'slots.csv').map(({ code, line }) => [code, line])).toContainEqual([
+      'placement-expert-missing',
+      expect.any(Number),
+    ]);
+  });
+
   it('tells a hole in a recording', () => {
     const rows = Array.from({ length: 20 }, (_, layer) => (layer < 2 || layer === 11 ? '[0,0]' : '[1,2]'));
     const found = told(`{"logical_count": [\n${rows.join(',\n')}]}`, 'loads.json');

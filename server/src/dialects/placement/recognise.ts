@@ -1,4 +1,4 @@
-import type { ConfigNode, ConfigTree, Entry, ListNode, MapNode, Span } from '../../syntax/tree';
+import type { Comment, ConfigNode, ConfigTree, Entry, ListNode, MapNode, Span } from '../../syntax/tree';
 import { editDistance } from '../common/spelling';
 import { isPlacementTable, placementTable } from './csv';
 
@@ -70,6 +70,21 @@ function misspelled(root: MapNode): Entry | undefined {
   return root.entries.find(
     ({ key, value }) => MISSPELLED.some((known) => editDistance(key, known, 4) <= 4) && isNumberRows(value),
   );
+}
+
+/** Comment lines of a table, which come before its header. */
+function tableComments(text: string): Comment[] {
+  return [...text.slice(0, 4096).matchAll(/^[ \t]*#(.*)$/gm)].map((match) => ({
+    text: (match[1] ?? '').trim(),
+    span: { start: match.index, end: match.index + match[0].length },
+  }));
+}
+
+/** The tree of a table of slots or loads, which no parser of the other languages has to look at; undefined for other texts. */
+export function tableTree(text: string): ConfigTree | undefined {
+  return isPlacementTable(text)
+    ? { language: 'yaml', text, documents: [], comments: tableComments(text), issues: [] }
+    : undefined;
 }
 
 /** What kind of placement file a tree is, by its keys; undefined for everything else. */
