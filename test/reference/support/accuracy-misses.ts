@@ -3,14 +3,9 @@ import type { RankReading } from './accuracy-ranks';
 /** Why estimates of these rows are off, by row; the first that fits. Each names what is not modelled or not known, never a fitted number. */
 const REASONS: readonly (readonly [row: RegExp, reason: string])[] = [
   [
-    /^titan\/.*ZBV/,
-    'zero bubble without recompute: which saved tensors outlive the input gradient is modelled by layer, not by tensor',
-  ],
-  [
     /^titan\/.*DualPipeV/,
-    'the overlapped block keeps a few tensors of both its halves, of which only the larger set is counted',
+    'not known; an overlapped block may keep tensors of both its halves',
   ],
-  [/^titan\/.*x-compile|compile/, 'torch.compile decides by itself which tensors to keep'],
   [/^titan\//, 'sizes of temporary tensors inside one backward pass'],
   [
     /cross_entropy_loss_fusion\/dev_dgx_a100|swiglu\/lts_dgx_a100|multi_dist_optimizer_instances\/dev_dgx_h100_2nd/,

@@ -426,7 +426,10 @@ function stageCost(
     waiting: n * profile.held,
     running: Math.max(stage.head ? loss.peak - loss.saved : 0, layerRun),
     closing: Math.max(embeddingRun, layerRun),
-    weightHalf: again ? passes * Math.max(0, n - 1) * profile.leftBytes + ((2 * passes) / 3) * profile.fullBytes : 0,
+    // Weight halves run outside of FSDP's hooks: the 16-bit gradients of the whole stage wait for the end of the pass.
+    weightHalf: again
+      ? passes * Math.max(0, n - 1) * profile.leftBytes + ((2 * passes) / 3) * profile.fullBytes
+      : elements * gathered,
     accumulated: (elements + (wide > 0 ? wide - table.embedding : 0)) * gradient,
     first: stage.embedding,
   };
