@@ -2,10 +2,7 @@ import type { RankReading } from './accuracy-ranks';
 
 /** Why estimates of these rows are off, by row; the first that fits. Each names what is not modelled or not known, never a fitted number. */
 const REASONS: readonly (readonly [row: RegExp, reason: string])[] = [
-  [
-    /^titan\/.*DualPipeV/,
-    'not known; an overlapped block may keep tensors of both its halves',
-  ],
+  [/^titan\/.*DualPipeV/, 'not known; an overlapped block may keep tensors of both its halves'],
   [/^titan\//, 'sizes of temporary tensors inside one backward pass'],
   [
     /cross_entropy_loss_fusion\/dev_dgx_a100|swiglu\/lts_dgx_a100|multi_dist_optimizer_instances\/dev_dgx_h100_2nd/,
