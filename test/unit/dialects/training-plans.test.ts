@@ -3,8 +3,6 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { DialectReading } from '../../../server/src/dialects/dialect';
 import { dialects } from '../../../server/src/dialects/registry';
-import { analyze } from '../../../server/src/features/analyze';
-import { estimateMemory } from '../../../server/src/features/estimates';
 import { parseConfig } from '../../../server/src/syntax/parse';
 import { findingsOf } from './cases';
 import { dialectOf, readAs } from './reading';
@@ -388,51 +386,5 @@ describe('NeMo-RL', () => {
     expect(plan.batch.microBatch?.value).toBe(2);
     expect(plan.layout.tensor).toMatchObject({ value: 4, origin: 'companion' });
     expect(findings).toEqual([]);
-  });
-});
-
-describe('memory of these jobs', () => {
-  /** Gibibytes of the first rank. */
-  function gib(path: string, from = '', to = ''): number {
-    const { resolved } = analyze({
-      uri: 'file:///job.yaml',
-      languageId: 'yaml',
-      version: 1,
-      text: fixture(path).replace(from, to),
-      settings: { rules: {} },
-      files: () => undefined,
-    });
-    const report = resolved === undefined ? undefined : estimateMemory(resolved);
-    const items = report?.classes[0]?.items ?? [];
-    expect(items.length).toBeGreaterThan(0);
-    return items.reduce((total, { bytes }) => total + bytes, 0) / 2 ** 30;
-  }
-
-  it('falls with quantized weights, with adapters and with sharding', () => {
-    const quantized = gib('axolotl/qlora-fsdp.yaml');
-    const adapters = gib('axolotl/qlora-fsdp.yaml', 'load_in_4bit: true\nadapter: qlora', 'adapter: lora');
-    const full = gib('axolotl/qlora-fsdp.yaml', 'load_in_4bit: true\nadapter: qlora\n', '');
-    expect(quantized).toBeLessThan(adapters);
-    expect(adapters).toBeLessThan(full);
-    expect(gib('axolotl/qlora-fsdp.yaml', 'dp_shard_size: 8', 'dp_shard_size: 2')).toBeGreaterThan(quantized);
-  });
-
-  it('falls where no kernel ever holds all logits', () => {
-    const path = 'axolotl/qlora-fsdp.yaml';
-    const plugin = 'plugins:\n  - axolotl.integrations.cut_cross_entropy.CutCrossEntropyPlugin\nval_set_size: 0.05';
-    const plain = gib(path);
-    const cut = gib(path, 'val_set_size: 0.05', plugin);
-    const liger = gib(path, 'val_set_size: 0.05', 'liger_fused_linear_cross_entropy: true\nval_set_size: 0.05');
-    // Logits of 8,192 tokens × 128,256 entries in BF16 and FP32, and their log-probabilities in FP32.
-    expect(plain - cut).toBeGreaterThan(8);
-    expect(liger).toBeLessThan(plain);
-    expect(liger).toBeGreaterThanOrEqual(cut);
-  });
-
-  it('falls with ranks that share the actor', () => {
-    expect(gib('verl/ppo.yaml')).toBeLessThan(gib('verl/ppo.yaml', 'n_gpus_per_node: 8', 'n_gpus_per_node: 2'));
-    expect(gib('nemo-rl/grpo.yaml')).toBeLessThan(
-      gib('nemo-rl/grpo.yaml', 'tensor_model_parallel_size: 4', 'tensor_model_parallel_size: 2'),
-    );
   });
 });

@@ -104,6 +104,8 @@ const ROWS: readonly Row<Source>[] = [
     ['optimizer', ...VERSION],
     (s) => optimizer(s) === 'muon' && first(s),
     'Muon works with FSDP2 alone; set fsdp_version to 2.',
+    'error',
+    ['fsdp_version', '2'],
   ],
   [
     'fp8-gather-needs-fsdp2',
@@ -112,6 +114,8 @@ const ROWS: readonly Row<Source>[] = [
     ['fp8_enable_fsdp_float8_all_gather', 'fsdp_version'],
     (s) => t(s, 'fp8_enable_fsdp_float8_all_gather') && s.text('fsdp_version') !== '2',
     'fp8_enable_fsdp_float8_all_gather needs fsdp_version 2.',
+    'error',
+    ['fsdp_version', '2'],
   ],
   [
     'offload-with-8bit-optimizer',
@@ -134,6 +138,8 @@ const ROWS: readonly Row<Source>[] = [
       fsdpVersion(s, FSDP_NAMES) === 2 &&
       ['adamw_8bit', 'adamw_bnb_8bit'].includes(optimizer(s)),
     'The 8-bit optimizers of bitsandbytes do not work with FSDP2; use adamw_torch_8bit.',
+    'error',
+    ['optimizer', 'adamw_torch_8bit'],
   ],
   [
     'galore-unsupported',
@@ -166,6 +172,8 @@ const ROWS: readonly Row<Source>[] = [
     ['activation_offloading', 'gradient_checkpointing'],
     (s) => t(s, 'activation_offloading') && !t(s, 'gradient_checkpointing'),
     'activation_offloading needs gradient_checkpointing.',
+    'error',
+    ['gradient_checkpointing', 'true'],
   ],
   [
     'packing-with-preference-training',
@@ -174,6 +182,8 @@ const ROWS: readonly Row<Source>[] = [
     ['sample_packing', 'rl'],
     (s) => t(s, 'sample_packing') && t(s, 'rl'),
     'sample_packing does not work with preference training or RL.',
+    'error',
+    ['sample_packing', 'false'],
   ],
   [
     'exclusive-keys',

@@ -1,8 +1,9 @@
 import type { Condition } from '../common/conditions';
+import { replaceFix } from '../common/findings';
 import { valuesFrom } from '../common/values';
-import type { SourceReference } from '../../plan/finding';
+import type { Fix, SourceReference } from '../../plan/finding';
 import { DEEPSPEED } from './companion';
-import type { Source } from './source';
+import { placeIn, type Source } from './source';
 
 /** Keys of a trainer's file by the DeepSpeed key that each of them fills where it says `auto`. */
 export type TrainerKeys = Readonly<Record<string, string>>;
@@ -64,6 +65,14 @@ function differs(s: Source, mine: string, theirs: string): string | undefined {
   return value === undefined || own === undefined || value === own ? undefined : String(own);
 }
 
+/** Takes the DeepSpeed file's number over; not preferred, for which of the two is meant is not known. */
+function adopt(s: Source, mine: string, theirs: string): readonly Fix[] {
+  const at = placeIn(s, mine);
+  const value = s.number(theirs);
+  if (at === undefined || at.uri !== undefined || value === undefined || value === s.number(mine)) return [];
+  return [replaceFix(`Set \`${mine}\` to ${String(value)}, as in the DeepSpeed file`, at.span, String(value), false)];
+}
+
 /** A value as the message shows it: a text in quotes, so that it is seen to be one. */
 function quoted(s: Source, name: string): string {
   const node = s.node(name);
@@ -86,6 +95,7 @@ export function agreementConditions(keys: TrainerKeys, precisionByDefault = fals
         covers: ['ACC-012'],
         keys: key.endsWith('.enabled') ? [mine, 'deepspeed', theirs] : [mine, theirs],
         source: HF,
+        fixes: (s) => adopt(s, mine, theirs),
         says: (s) => {
           if (precisionByDefault && key.endsWith('.enabled') && s.entry(mine) === undefined) return undefined;
           const value = differs(s, mine, theirs);

@@ -161,6 +161,8 @@ const ROWS: readonly Row<Source>[] = [
     ['sequence_parallel', 'tensor_model_parallel_size', ...BRIDGE_ONLY],
     (s) => byBridge(s) && isOn(s, 'sequence_parallel') && (s.integer('tensor_model_parallel_size') ?? 1) <= 1,
     'sequence_parallel needs tensor_model_parallel_size above 1.',
+    'error',
+    ['sequence_parallel', 'false'],
   ],
   [
     'quantized-weights-cannot-train',
@@ -196,6 +198,8 @@ const ROWS: readonly Row<Source>[] = [
       given(s, 'quantization_bit') &&
       (s.integer('quantization_bit') !== 4 || ['hqq', 'eetq'].includes(s.text('quantization_method') ?? '')),
     'ZeRO stage 3 shards weights of bitsandbytes in 4 bits alone; set quantization_bit to 4.',
+    'error',
+    ['quantization_bit', '4'],
   ],
   [
     'quantization-bits-unknown',

@@ -56,6 +56,8 @@ const ROWS: readonly Row<Source>[] = [
     [`${DTENSOR}.lora_cfg.enabled`, `${DTENSOR}._v2`],
     (s) => backendOf(s) === 'dtensor' && isOn(s, `${DTENSOR}.lora_cfg.enabled`) && s.flag(`${DTENSOR}._v2`) === false,
     'LoRA needs dtensor_cfg._v2: true.',
+    'error',
+    [`${DTENSOR}._v2`, 'true'],
   ],
   [
     'replicas-need-dtensor-v2',
@@ -67,6 +69,8 @@ const ROWS: readonly Row<Source>[] = [
       (s.integer(`${DTENSOR}.dp_replicate_size`) ?? 1) > 1 &&
       s.flag(`${DTENSOR}._v2`) === false,
     'dp_replicate_size above 1 needs dtensor_cfg._v2: true.',
+    'error',
+    [`${DTENSOR}._v2`, 'true'],
   ],
   [
     'packing-with-dynamic-batching',
@@ -97,6 +101,8 @@ const ROWS: readonly Row<Source>[] = [
       (s.integer(`${MEGATRON}.context_parallel_size`) ?? 1) > 1 &&
       s.flag(PACKING) === false,
     'Context parallelism of the Megatron backend needs policy.sequence_packing.enabled: true.',
+    'error',
+    [PACKING, 'true'],
   ],
 ];
 

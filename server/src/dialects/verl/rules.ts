@@ -229,6 +229,8 @@ const ROWS: readonly Row<Source>[] = [
     (s) =>
       (s.integer(ULYSSES) ?? 1) > 1 && s.flag(`${MODEL}.use_remove_padding`) === false && strategyOf(s) !== 'megatron',
     'Ulysses sequence parallelism needs use_remove_padding: true in actor_rollout_ref.model.',
+    'error',
+    [`${MODEL}.use_remove_padding`, 'true'],
   ],
   [
     'sequence-parallel-without-tensor',
@@ -239,6 +241,7 @@ const ROWS: readonly Row<Source>[] = [
       s.flag(`${MEGATRON}.sequence_parallel`) === true && s.integer(`${MEGATRON}.tensor_model_parallel_size`) === 1,
     'Without tensor parallelism verl sets sequence_parallel to false.',
     'information',
+    [`${MEGATRON}.sequence_parallel`, 'false'],
   ],
   [
     'strategy-unknown',
@@ -271,6 +274,8 @@ const ROWS: readonly Row<Source>[] = [
     [`${ROLLOUT}.mode`],
     (s) => s.text(`${ROLLOUT}.mode`) === 'sync',
     'Rollout mode sync was removed; write async or leave the key out.',
+    'error',
+    [`${ROLLOUT}.mode`, 'async'],
   ],
   [
     'rollout-pipeline-unsupported',
