@@ -67,11 +67,12 @@ function bare(text: string): string {
 
 /** Part of a word as a scalar. argparse turns text into numbers by itself, so quotes around digits change nothing. */
 function scalarOf(word: Word, text: string, from = 0): ScalarNode {
-  const start = from === 0 ? word.span.start : (word.starts[from] ?? word.span.end);
-  // A quote that closes behind the value belongs to the word and not to the value.
-  const last = from === 0 ? undefined : word.ends.at(-1);
-  const span = { start, end: Math.max(start, last ?? word.span.end) };
   const value = word.text.slice(from);
+  const inner = { start: word.starts[from] ?? word.span.end, end: word.ends.at(-1) ?? word.span.end };
+  // Quotes around a value belong to the word: who replaces the value keeps them. With escapes inside the quotes say how to read it.
+  const plain = from > 0 || word.definition !== undefined || text.slice(inner.start, inner.end) === value;
+  const start = plain && word.starts.length > from ? inner.start : word.span.start;
+  const span = { start, end: Math.max(start, plain ? inner.end : word.span.end) };
   const typed = NUMBER.test(value) && Number.isSafeInteger(Math.trunc(Number(value))) ? Number(value) : value;
   const { definition } = word;
   const shown = text.slice(span.start, span.end);

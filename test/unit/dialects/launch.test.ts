@@ -89,6 +89,19 @@ describe('findings on the argument itself', () => {
     expect(errors(analysisOf(broken, 'pretrain.sh')).map((finding) => shown(broken, finding))).toContain('$TP');
   });
 
+  it.each([
+    ['dynamo/graph.yaml', '--tp-size, "8"', '--tp-size, "3"', '--tp-size, "4"'],
+    ['kubernetes/lws.yaml', '--tp=16', '--tp=3', '--tp=4'],
+  ])('keeps the quotes of what a fix replaces: %s', (path, before, broken, after) => {
+    const text = fixture(path).text.replace(before, broken);
+    const answers = analysisOf(text, 'x.yaml')
+      .findings.flatMap(({ fixes }) => fixes ?? [])
+      .map(({ edits: [edit] }) =>
+        edit === undefined ? '' : text.slice(0, edit.at.span.start) + edit.newText + text.slice(edit.at.span.end),
+      );
+    expect(answers.some((answer) => answer.includes(after))).toBe(true);
+  });
+
   it('points into the text that a variable holds', () => {
     const { text } = fixture('shell/pretrain.sh');
     const broken = text.replace('--micro-batch-size 1', '--micro-batch-size x');
