@@ -73,7 +73,7 @@ function durationText({ durations }: ScheduleJson): string | undefined {
 /** A knob's effect in a line: `schedule dualpipev: step −6.1 %, peak memory +0.9 GiB`. */
 function knobText({ knob, value, stepChange, bytesChange, fits }: KnobEffect): string {
   const bytes = bytesChange === undefined ? '' : `, fullest rank ${signed(bytesChange / 2 ** 30)} GiB`;
-  return `${knob} ${value}: step ${signed(stepChange * 100)} %${bytes}${fits === false ? ', does not fit' : ''}`;
+  return `${knob === 'batch' ? 'global batch' : knob} ${value}: ${knob === 'batch' ? 'a sample' : 'step'} ${signed(stepChange * 100)} %${bytes}${fits === false ? ', does not fit' : ''}`;
 }
 
 function signed(value: number): string {

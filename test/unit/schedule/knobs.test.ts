@@ -107,6 +107,14 @@ describe('knobs', () => {
     }
   });
 
+  it('count a larger batch by the time of a sample: the bubble is shared by more microbatches', () => {
+    const batch = knobEffects(timed).find(({ knob }) => knob === 'batch');
+    expect(batch).toMatchObject({ value: 30720, from: 15360, ask: { microbatches: 240 } });
+    expect(batch?.stepChange).toBeLessThan(0);
+    expect(batch?.stepChange).toBeGreaterThan(-0.08);
+    expect(batch?.bytesChange).toBe(0);
+  });
+
   it('leave out what the framework refuses', () => {
     const odd = resolvedOf(SAMPLE.replace('kind: dualpipe', 'kind: 1f1b').replace('global: 15360', 'global: 1920'));
     const values = knobEffects(odd).map(({ value }) => value);

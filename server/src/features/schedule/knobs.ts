@@ -5,7 +5,8 @@ import { isLooped, type ScheduleAsk } from './variant';
 
 /** What one change of one knob brings, by running the changed schedule. */
 export interface KnobEffect {
-  readonly knob: 'schedule' | 'microbatches' | 'chunks' | 'groupSize';
+  /** `batch` is a global batch twice as large, its time counted for the file's own batch. */
+  readonly knob: 'schedule' | 'microbatches' | 'chunks' | 'groupSize' | 'batch';
   readonly value: string | number;
   /** The file's own value. */
   readonly from: string | number;
@@ -42,6 +43,14 @@ export function knobCandidates(resolved: ResolvedPlan): Candidate[] {
   for (const m of microbatchChoices(resolved))
     if (m !== batch.microbatches)
       out.push({ knob: 'microbatches', value: m, from: batch.microbatches, ask: { microbatches: m } });
+  // Twice the microbatches of the same size: only where they could not be halves of the present ones.
+  if ((batch.microBatch * batch.microbatches) % (2 * batch.microbatches) !== 0)
+    out.push({
+      knob: 'batch',
+      value: 2 * batch.globalBatch,
+      from: batch.globalBatch,
+      ask: { microbatches: 2 * batch.microbatches },
+    });
   if (!isLooped(kind)) return out;
   for (const v of chunkChoices(resolved))
     if (v !== layout.virtualPipeline)

@@ -12,6 +12,7 @@ const KNOB_WORDS: Readonly<Record<KnobEffect['knob'], string>> = {
   microbatches: 'microbatches',
   chunks: 'chunks a rank',
   groupSize: 'group size',
+  batch: 'global batch, a sample’s time',
 };
 
 function knobView(effect: KnobEffect): KnobView {
