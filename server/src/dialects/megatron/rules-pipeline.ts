@@ -1,5 +1,5 @@
 import { layerCounts } from './pipeline-layout';
-import { CONFIG, LAUNCHER } from './sources';
+import { CONFIG, LAUNCHER, PARALLEL_STATE } from './sources';
 import { above, checks, countOf, degreeOf, isGiven, label, off, on, type Check, type MegatronValues } from './values';
 
 const PIPELINE = 'pipeline_model_parallel_size';
@@ -179,6 +179,17 @@ export const pipelineChecks: readonly Check[] = [
       },
       says: (values) =>
         `The ${hybridSegments(values.text('hybrid_layer_pattern')) ?? 0} segments of the hybrid layer pattern do not divide over ${degreeOf(values, PIPELINE) ?? 0} pipeline ranks.`,
+    },
+  ]),
+  ...checks(PARALLEL_STATE, [
+    {
+      rule: 'interleaving-needs-pipeline',
+      covers: [],
+      keys: ['virtual_pipeline_model_parallel_size', PIPELINE],
+      when: (values) =>
+        (values.integer('virtual_pipeline_model_parallel_size') ?? 1) > 1 && values.integer(PIPELINE) === 1,
+      says: (values) =>
+        `Virtual stages are chunks of pipeline ranks, but ${label(values, PIPELINE)} is 1; the nearest legal value is 2.`,
     },
   ]),
   ...checks(CONFIG, [
