@@ -36,6 +36,8 @@ export const TRAINING_WORLD: PerDialect = {
 
 /** Those that refuse a world which the expert groups do not divide. */
 export const TRAINING_EXPERT_WORLD: PerDialect = {
+  verl: core(STATE, 'initialize_model_parallel'),
+  'nemo-rl': core(STATE, 'initialize_model_parallel'),
   'megatron-bridge': core(STATE, 'initialize_model_parallel'),
   nemo: core(STATE, 'initialize_model_parallel'),
   torchtitan: titan('distributed/parallel_dims.py', 'ParallelDims._validate'),
@@ -59,6 +61,9 @@ export const TRAINING_BATCH: PerDialect = {
 
 /** Those that refuse heads which tensor parallelism does not divide. */
 export const TRAINING_HEADS: PerDialect = {
+  verl: core(CONFIG, 'TransformerConfig.__post_init__'),
+  'nemo-rl': core(CONFIG, 'TransformerConfig.__post_init__'),
+  'llama-factory': core(CONFIG, 'TransformerConfig.__post_init__'),
   'megatron-bridge': core(CONFIG, 'TransformerConfig.__post_init__'),
   nemo: core(CONFIG, 'TransformerConfig.__post_init__'),
   nanotron: nanotron('config/config.py', 'Config.__post_init__'),
@@ -69,6 +74,9 @@ export const TRAINING_HEADS: PerDialect = {
 
 /** Those that refuse experts which expert parallelism does not divide. */
 export const TRAINING_EXPERTS: PerDialect = {
+  verl: core('megatron/core/transformer/moe/moe_layer.py', 'BaseMoELayer.__init__'),
+  'nemo-rl': core('megatron/core/transformer/moe/moe_layer.py', 'BaseMoELayer.__init__'),
+  'llama-factory': core('megatron/core/transformer/moe/moe_layer.py', 'BaseMoELayer.__init__'),
   'megatron-bridge': core('megatron/core/transformer/moe/moe_layer.py', 'BaseMoELayer.__init__'),
   nemo: core('megatron/core/transformer/moe/moe_layer.py', 'BaseMoELayer.__init__'),
   torchtitan: { ...titan('distributed/expert_parallel.py', 'ExpertParallel'), severity: 'warning' },
