@@ -267,7 +267,7 @@ export function checkAscend({ root, main }: RecognisedPlacement, out: Sink): voi
     if (counts[index] !== undefined && counts[index] !== length)
       out.add(
         'placement-uneven-devices',
-        'error',
+        'warning',
         `Layer ${numberAt(layer, 'layer_id') ?? index}: device_count is ${counts[index]}, but device_list has ${length} devices.`,
         count?.value.span ?? devices.keySpan,
       );

@@ -8,6 +8,7 @@ import { optimizedRobust } from './robust';
 import { sglangDeepseek, sglangDeepseekHierarchical, sglangElasticityAware, trivial } from './sglang';
 import { sglangVec, sglangVecHierarchical } from './sglang-vec';
 import { tensorrtLlm } from './tensorrt-llm';
+import { vllmAscendDefault } from './vllm-ascend';
 import { vllmDefault, vllmLinear, vllmRoundRobin } from './vllm';
 
 interface Policy {
@@ -60,6 +61,10 @@ export const POLICIES = {
   vllm: { demands: { hierarchy: 'where-groups-divide', lenientNodes: true, source: VLLM }, place: vllmPlace },
   'vllm-linear': { demands: { hierarchy: 'never', noCopies: true, source: VLLM }, place: vllmLinear },
   'vllm-round-robin': { demands: { hierarchy: 'never', noCopies: true, source: VLLM }, place: vllmRoundRobin },
+  'vllm-ascend': {
+    demands: { hierarchy: 'never', source: 'vllm-project/vllm-ascend, eplb_utils.py' },
+    place: vllmAscendDefault,
+  },
   'tensorrt-llm': {
     demands: { hierarchy: 'never', source: 'NVIDIA/TensorRT-LLM, moeLoadBalancer.cpp' },
     place: tensorrtLlm,
