@@ -9,7 +9,7 @@ import type { DialectReading, ReadCompanion, Reference } from '../dialect';
 import { modelFile } from '../trl/trainer';
 import { verlFile } from './framework';
 import { STAGES, verlSections } from './plan';
-import { verlConditions } from './rules';
+import { headFindings, verlConditions } from './rules';
 import { verlSchema } from './schema-data';
 import { MODEL, verlSource } from './source';
 
@@ -44,6 +44,7 @@ export function readVerl(tree: ConfigTree, read: ReadCompanion): DialectReading 
     plan: trainingPlan('verl', verlSections(source, form)),
     complete: (plan, { model }) => withStages(source, STAGES, plan, model),
     findings: [...(form === 'group' ? [] : keyFindings(root)), ...checkSource(verlConditions, source)],
+    check: (resolved) => headFindings(source, resolved),
     references: [...modelReference(source), ...references],
   };
 }

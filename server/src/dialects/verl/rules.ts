@@ -1,6 +1,8 @@
 import { coverageOf, type Condition, type Coverage } from '../common/conditions';
 import { rowConditions, type Row } from '../common/rows';
-import type { Source } from '../deepspeed/source';
+import type { Finding } from '../../plan/finding';
+import type { ResolvedPlan } from '../../plan/plan';
+import { placeIn, type Source } from '../deepspeed/source';
 import { verlFile } from './framework';
 import { strategyOf } from './plan';
 import { ACTOR, MODEL, REF, ROLLOUT } from './source';
@@ -336,6 +338,31 @@ const rollout: readonly Condition<Source>[] = [
     },
   },
 ];
+
+/** Ulysses deals whole heads out, so its ranks divide them; key and value heads are copied where there are fewer. */
+export function headFindings(s: Source, resolved: ResolvedPlan): Finding[] {
+  const keys = [`${ACTOR}.fsdp_config.ulysses_sequence_parallel_size`, ULYSSES];
+  const key = keys.find((name) => (s.integer(name) ?? 1) > 1);
+  const at = key === undefined ? undefined : placeIn(s, key);
+  const { model } = resolved;
+  if (key === undefined || at === undefined || at.uri !== undefined || model === undefined) return [];
+  const ranks = s.integer(key) ?? 1;
+  if (strategyOf(s)?.startsWith('fsdp') !== true) return [];
+  const [heads, kv] = [model.heads, model.kvHeads];
+  const even = heads % ranks === 0;
+  if (even && (kv % ranks === 0 || ranks % kv === 0)) return [];
+  return [
+    {
+      rule: 'heads-not-divisible',
+      severity: 'error',
+      at,
+      source: verlFile('models/transformers/monkey_patch.py', 'apply_monkey_patch'),
+      message: even
+        ? `Ulysses over ${ranks} ranks neither divides the ${kv} key and value heads nor is a multiple of them.`
+        : `Ulysses over ${ranks} ranks does not divide the ${heads} attention heads.`,
+    },
+  ];
+}
 
 /** What verl refuses or changes. */
 export const verlConditions: readonly Condition<Source>[] = [
