@@ -63,6 +63,26 @@ describe('writing an optimised placement', () => {
   });
 });
 
+describe('writing for TensorRT-LLM', () => {
+  it('points load_balancer at a file of its own format', () => {
+    const text =
+      '# shardlens: model=deepseek-ai/DeepSeek-V3 loads=x.json\nmoe_expert_parallel_size: 32\ntensor_parallel_size: 32\ncuda_graph_config: {}\nmoe_config:\n  backend: CUTLASS\n';
+    const files = { 'x.json': sampleText(LOADS) };
+    const analysis = analyzeText(text, { name: 'trt.yaml', files });
+    const [action] = writePlacementActions(analysis, at(analysis, 'moe_expert_parallel_size'), lookup(files));
+    const [, write, point] =
+      resolveWriteAction(analysis, action ?? { title: '' }, lookup(files)).edit?.documentChanges ?? [];
+    expect(applied(analysis, (point as TextDocumentEdit).edits[0] as { range: never; newText: string })).toBe(
+      `${text}  load_balancer: ./trt.experts.yaml\n`,
+    );
+    const written = ((write as TextDocumentEdit).edits[0] as { newText: string }).newText;
+    expect(
+      analyzeText(written, { name: 'trt.experts.yaml', settings: { model: 'deepseek-ai/DeepSeek-V3', gpus: 32 } })
+        .findings,
+    ).toEqual([]);
+  });
+});
+
 describe('the picture of a placement', () => {
   it('of a config carries traffic, weights and every framework’s balance', () => {
     const analysis = analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: SAMPLES });
