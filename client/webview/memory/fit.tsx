@@ -15,8 +15,9 @@ function signed(bytes: number): string {
   return `${bytes < 0 ? '−' : ''}${gib(Math.abs(bytes))}`;
 }
 
-function titleOf(view: MemoryView): string {
+function titleOf(view: MemoryView, options: readonly FitOptionView[]): string {
   const over = view.gpu !== undefined && view.peak.bytes > view.gpu.capacityBytes;
+  if (over && !options.some(({ fits }) => fits === true)) return 'No single change makes it fit; best';
   if (over) return 'What would make it fit';
   return view.task === 'serving' ? 'What would give more room' : 'What would save memory';
 }
@@ -40,7 +41,7 @@ export function Fit({ view, options, onReveal }: FitProps): JSX.Element | null {
   return (
     <details class="fit" open={over}>
       <summary>
-        <span class="label">{titleOf(view)}</span>{' '}
+        <span class="label">{titleOf(view, options)}</span>{' '}
         <span class="note">
           {best.name} {best.from} → {best.to}: {gainText(best)}
           {options.length > 1 ? `, and ${options.length - 1} more` : ''}

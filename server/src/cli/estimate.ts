@@ -226,15 +226,18 @@ function fitTable({ options = [], memory, gpu }: Shown): string[] {
     const step = stepChange === undefined ? '' : `step ${stepChange < 0 ? '' : '+'}${percent(stepChange)}; `;
     return [`${name} ${from} → ${to}`, gib(saved), `${gib(after)}${fits === true ? ' fits' : ''}`, `${step}${cost}`];
   });
-  return [`What would make it fit, GiB\n${table(columns, rows)}`];
+  const title = options.some(({ fits }) => fits === true)
+    ? 'What would make it fit'
+    : 'No single change makes it fit; what each would save';
+  return [`${title}, GiB\n${table(columns, rows)}`];
 }
 
 function estimateText(answer: Shown): string {
   const { memory, assumptions, findings } = answer;
   // A world of one GPU means nothing for a model that nothing is said about but its shape.
   const counted = memory.rankClasses.length === 0 ? [] : assumptions;
-  const taken = counted.map(({ field, value, origin }) => [field, String(value), origin]);
-  const columns = ['field', 'value', 'origin'].map((title): Column => ({ title, align: 'left' }));
+  const taken = counted.map(({ field, value, origin, effect = '' }) => [field, String(value), origin, effect]);
+  const columns = ['field', 'value', 'origin', 'effect on memory'].map((title): Column => ({ title, align: 'left' }));
   const time = timeTable(answer);
   const measured = calibrationTable(answer);
   const blocks = [

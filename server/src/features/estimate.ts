@@ -5,6 +5,7 @@ import type { ResolvedPlan } from '../plan/plan';
 import type { Analysis } from './analysis';
 import { timeAnswer, type TimeAnswer } from './cost';
 import { parameterTotals } from './estimates';
+import { assumptionEffect } from './fit/assumed';
 import { fitOptions, type FitOption } from './fit/fit';
 import { servingTimeAnswer, type ServingTimeAnswer } from './serving-cost';
 
@@ -43,6 +44,8 @@ export interface EstimateAnswer {
     readonly field: string;
     readonly value: string | number | boolean;
     readonly origin: string;
+    /** What another likely value would change on the fullest rank: `+3.2 GiB with 8,192`. */
+    readonly effect?: string;
   }[];
   readonly checkpoint: {
     readonly elements: number;
@@ -137,7 +140,12 @@ export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRef
     model: { name: resolved.model.name, parameters: totals.total, activeParameters: totals.active },
     gpu: cluster === undefined ? null : { name: cluster.gpu, memoryBytes: cluster.memoryBytes },
     worldSize: layout.worldSize,
-    assumptions: assumptions.map(({ field, value, origin }) => ({ field, value, origin })),
+    assumptions: assumptions.map((assumption) => {
+      const { field, value, origin } = assumption;
+      const effect =
+        analysis.memory === undefined ? undefined : assumptionEffect(resolved, analysis.memory, assumption);
+      return { field, value, origin, ...(effect === undefined ? {} : { effect }) };
+    }),
     checkpoint: totals.checkpoint,
     memory: {
       rankClasses: rankClasses(analysis),
