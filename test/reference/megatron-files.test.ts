@@ -3,7 +3,7 @@ import { estimateTraining } from '../../server/src/engine/memory/training';
 import { estimateAnswer } from '../../server/src/features/estimate';
 import { describeShared } from '../shared';
 import { analyzeText } from '../unit/features/support';
-import { ciInput, ciRows, leftOut, type CiRow } from './support/megatron-ci';
+import { ciInput, ciRows, leftOut, withoutFusedAttention, type CiRow } from './support/megatron-ci';
 
 /** The GPU that the row's own model of the machine stands for. */
 function gpuOf(row: CiRow): string {
@@ -30,7 +30,9 @@ describeShared('Megatron-LM runs read from their files', ['truth', 'measured-mem
   const rows = ciRows().filter((row) => leftOut(row) === undefined && row.args['vocab-file'] !== undefined);
 
   it('gives through file, dialect and plan what the engine gives for the arguments', () => {
+    // What an old container lacked stands in no file.
     const apart = rows.flatMap((row) => {
+      if (withoutFusedAttention(row)) return [];
       const answer = estimateAnswer(analyzeText(fileOf(row), { name: 'model_config.yaml' }));
       const last = 'memory' in answer ? answer.memory?.rankClasses.at(-1)?.allocated : undefined;
       const direct = estimateTraining(ciInput(row)).classes.at(-1)?.allocated ?? Number.NaN;

@@ -49,7 +49,7 @@ export function leftOut(row: CiRow): string | undefined {
  * The long-term-support container as first recorded (platform `lts` on the older A100 machine) has no deterministic fused attention:
  * asked for determinism and given the choice, Transformer Engine falls back on plain attention.
  */
-function withoutFusedAttention({ id, args, env }: CiRow): boolean {
+export function withoutFusedAttention({ id, args, env }: CiRow): boolean {
   const choice = args['attention-backend'] === undefined || args['attention-backend'] === 'auto';
   return /\/lts_dgxa100/.test(id) && choice && Number(env['NVTE_ALLOW_NONDETERMINISTIC_ALGO'] ?? 0) === 0;
 }

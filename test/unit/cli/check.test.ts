@@ -121,7 +121,7 @@ describe('shardlens check', () => {
 
 describe('wrong usage', () => {
   it.each([
-    [['plan', 'x.yaml'], /"plan" is no command; the commands are check, estimate, schedule, place, lsp\n$/],
+    [['tune', 'x.yaml'], /"tune" is no command; the commands are check, estimate, schedule, place, plan, diff, lsp\n$/],
     [[], /name a command/],
     [['check'], /name at least one file/],
     [['check', HEADS, '--format', 'xml'], /--format must be one of text, json, sarif, github, not "xml"/],
