@@ -79,6 +79,32 @@ describe('a compiled torchtitan job', () => {
   });
 });
 
+describe('a torchtitan job with its shards in host memory', () => {
+  const layout = layoutOf({ worldSize: 8, data: 8, dataShard: 8 });
+  const of = (offload: boolean): { allocated: number; resting: number } => {
+    const batch = { microBatch: 1, microbatches: 1, sequenceLength: 8192 };
+    const base = megatronInput(denseModel({ layers: 32 }), layout, batch, { vocabDivisor: 1 });
+    const [entry] = estimateTraining({
+      ...base,
+      precision: { ...base.precision, weights: 'F32', masterWeights: 'none' },
+      optimizer: {
+        ...base.optimizer,
+        stack: 'fsdp2',
+        zeroStage: 3,
+        offloadOptimizer: offload,
+        offloadParameters: offload,
+      },
+      recompute: { granularity: 'full' },
+    }).classes;
+    return { allocated: entry?.allocated ?? 0, resting: entry?.resting ?? 0 };
+  };
+  it('keeps neither weights nor states on the device, and gathers as much as without', () => {
+    const states = (12 * 8_030_261_248) / 8;
+    expect(of(false).allocated - of(true).allocated).toBe(states);
+    expect(of(true).resting).toBeLessThan(100 * 2 ** 20);
+  });
+});
+
 describe('experts of a mixture', () => {
   const kept = (gatedMlp: boolean): string[] => {
     const model = denseModel({

@@ -158,9 +158,10 @@ export function fsdpRank(plan: FsdpPlan, rank: number, stages: readonly StageCon
     optimizer: n,
   });
   // Gradients are born in backward and dropped by zero_grad, so that they are counted with the moment and not with the states.
+  // FSDP2's CPU offload keeps shards of weights and gradients in host memory; only what is gathered comes to the device.
   putStates(
     ledger,
-    modules,
+    input.optimizer.offloadParameters ? [] : modules,
     { ...bytes, gradient: 0 },
     cut(plan.shard),
     cut(plan.expertShard),
@@ -260,11 +261,12 @@ function putPlainPeak(
   const restored = profile.fullBytes - profile.keptBytes + profile.transient;
   const running = `${num(profile.fullBytes)} − ${num(profile.keptBytes)} kept + ${num(profile.transient)} B`;
   const resident = policy === 'never' ? all : root;
+  const onDevice = input.optimizer.offloadParameters ? 0 : bytes.gradient;
   const gradients = modules.reduce(
-    (sum, { elements, expert }) => sum + (elements * bytes.gradient) / (expert ? plan.expertShard : plan.shard),
+    (sum, { elements, expert }) => sum + (elements * onDevice) / (expert ? plan.expertShard : plan.shard),
     0,
   );
-  const head = (table.head + table.finalNorm) * (bytes.gradient / plan.shard);
+  const head = (table.head + table.finalNorm) * (onDevice / plan.shard);
   const reduce = layer * (bytes.gradient + gathered);
   heaviest(ledger, [
     (into) => {
