@@ -94,4 +94,16 @@ gradient_checkpointing: true
     );
     expect('outside' in view ? view.outside : '').toMatch(/^\d communicators hold \d\.\d GiB$/);
   });
+
+  it('takes a compiled loss out of the count, and only where the file compiles it', () => {
+    const job = (components: string): number | undefined =>
+      analyzeText(
+        `[model]\nname = "llama3"\nflavor = "8B"\n[training]\nlocal_batch_size = 1\nseq_len = 8192\n[compile]\nenable = true\n${components}[activation_checkpoint]\nmode = "full"\n# shardlens: gpu=H100 gpus=8\n`,
+        { name: 'train.toml' },
+      ).memory?.peak.bytes;
+    const both = job('');
+    expect(both).toBeGreaterThan(0);
+    expect(job('components = ["model", "loss"]\n')).toBe(both);
+    expect(job('components = ["model"]\n')).toBeGreaterThan(1.2 * (both ?? 0));
+  });
 });

@@ -206,6 +206,12 @@ function readRecompute(job: TitanJob): Planned<RecomputeSpec> {
   return { granularity: entry === undefined ? byDefault(mode, NOTE) : written(mode, entry) };
 }
 
+/** Whether the loss is compiled, where the file names what is: layers and loss together by default. */
+function lossCompiled(job: TitanJob): Pick<TrainingDetails, 'compileLoss'> {
+  const parts = job.words('compile.components');
+  return parts === undefined ? {} : { compileLoss: job.flag(job.name('compile')) === true && parts.includes('loss') };
+}
+
 function readDetails(job: TitanJob): TrainingDetails {
   const option = job.text('activation_checkpoint.selective_ac_option') ?? '2';
   const every = Number(option);
@@ -215,6 +221,7 @@ function readDetails(job: TitanJob): TrainingDetails {
     lossParallel:
       job.flag('parallelism.disable_loss_parallel') !== true && job.flag('training.enable_loss_parallel') !== false,
     compile: job.compiled === true,
+    ...lossCompiled(job),
     ...(option === 'op' ? { selective: 'op' } : Number.isInteger(every) && every > 0 ? { selective: every } : {}),
     ...(policy === 'always' || policy === 'never' ? { reshard: policy } : {}),
     ...(job.text('training.mixed_precision_param') === 'float32' ? { lowPrecisionBytes: 4 } : {}),
