@@ -94,6 +94,21 @@ const sharedModules = (contents) => ({
 const bringsShared = sharedModules(
   (name, from) => `import * as all from '${from}';\n(${KEPT} ??= {})['${name}'] = all;\nexport * from '${from}';`,
 );
+/** In Node the packages are a file of their own, which server and command line share. */
+const loadsPackages = sharedModules((name, from) =>
+  SHARED_PACKAGES.has(name)
+    ? `module.exports = require('./parsers.js')['${name}'];`
+    : `import * as all from '${from}';\n(${KEPT} ??= {})['${name}'] = all;\nexport * from '${from}';`,
+);
+const parsersEntry = {
+  stdin: {
+    contents: [...SHARED_PACKAGES]
+      .map((name, at) => `import * as p${at} from '${name}';\n(${KEPT} ??= {})['${name}'] = p${at};`)
+      .concat(`module.exports = ${KEPT};`)
+      .join('\n'),
+    resolveDir: process.cwd(),
+  },
+};
 const findsShared = sharedModules((name) => `module.exports = ${KEPT}['${name}'];`);
 
 const formatsEntry = {
@@ -134,20 +149,21 @@ const bundles = [
   },
   { ...node, entryPoints: { 'client-node': 'client/src/client-node.ts' }, external: ['vscode'], outdir: 'dist' },
   { ...node, ...formatsEntry, outfile: 'dist/dialects.js' },
+  { ...node, ...parsersEntry, outfile: 'dist/parsers.js' },
   {
     ...node,
-    plugins: [...common.plugins, bringsShared, formatsApart("require('./dialects.js')")],
+    plugins: [...common.plugins, loadsPackages, formatsApart("require('./dialects.js')")],
     entryPoints: { server: 'server/src/lsp/main-node.ts' },
-    external: ['./dialects.js'],
+    external: ['./dialects.js', './parsers.js'],
     outdir: 'dist',
   },
   {
     ...node,
-    plugins: [...common.plugins, bringsShared, formatsApart("require('./dialects.js')")],
+    plugins: [...common.plugins, loadsPackages, formatsApart("require('./dialects.js')")],
     entryPoints: { cli: 'server/src/cli/main.ts' },
     outdir: 'dist',
     banner: { js: '#!/usr/bin/env node' },
-    external: ['./server.js', './dialects.js'],
+    external: ['./server.js', './dialects.js', './parsers.js'],
   },
   {
     ...browser,
