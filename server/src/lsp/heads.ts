@@ -5,7 +5,8 @@ import type { Analysis } from '../features/analysis';
 interface Head {
   readonly text: string | null;
   readonly asked: number;
-  analysis?: { readonly version: number; readonly analysis: Analysis };
+  /** Made once for a text, and anew when the text is asked for again: files and settings may have changed by then. */
+  analysis?: Analysis;
 }
 
 export interface HeadStore {
@@ -29,10 +30,8 @@ export function createHeadStore(
     of: (document) => {
       const head = heads.get(document.uri);
       if (head === undefined || head.text === null || head.text === document.getText()) return undefined;
-      // Files and settings may have changed with the version; the committed text alone has not.
-      if (head.analysis?.version !== document.version)
-        head.analysis = { version: document.version, analysis: analyseAs(document, head.text) };
-      return head.analysis.analysis;
+      head.analysis ??= analyseAs(document, head.text);
+      return head.analysis;
     },
     refresh: async (uri, now) => {
       const before = heads.get(uri);

@@ -148,7 +148,7 @@ interface PipelineTime {
 }
 
 /** Microbatches that are simulated before the rest is drawn on: the steady state repeats itself. */
-const SIMULATED_ROUNDS = 6;
+const SIMULATED_ROUNDS = 3;
 
 function runPipeline(
   input: TrainingInput,
