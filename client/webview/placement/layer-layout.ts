@@ -40,7 +40,11 @@ function columnsOf(slots: number, gpus: number, width: number): number {
 export function layerLayout(model: PlacementModel, width: number, height: number, scroll: number): LayerLayout {
   const flat = layoutWith(model, width, height, scroll, CELL_HEIGHT);
   const spare = height - layerHeight(model, flat);
-  if (spare <= 0) return flat;
+  if (spare <= 0) {
+    // Many nodes: narrow cells save scrolling where they bring more nodes into a line.
+    const narrow = layoutWith(model, width, height, scroll, CELL_HEIGHT, CELL_MIN);
+    return narrow.nodesPerLine > flat.nodesPerLine ? narrow : flat;
+  }
   // What a few GPUs leave free makes their cells higher, up to a comfortable size.
   const lines = Math.ceil(model.view.nodes / flat.nodesPerLine) * Math.ceil(model.gpusPerNode / flat.gpusPerLine);
   const rows = lines * Math.ceil(model.slotsPerGpu / flat.columns);
@@ -54,12 +58,13 @@ function layoutWith(
   height: number,
   scroll: number,
   cellHeight: number,
+  widest = CELL_MAX,
 ): LayerLayout {
   const width = outer - 2 * EDGE;
   const { slotsPerGpu, gpusPerNode, view } = model;
   const columns = columnsOf(slotsPerGpu, gpusPerNode, width);
   const room = (width / gpusPerNode - GPU_GAP) / columns;
-  const cellWidth = Math.floor(Math.max(CELL_MIN, Math.min(CELL_MAX, room)));
+  const cellWidth = Math.floor(Math.max(CELL_MIN, Math.min(widest, room)));
   const gpuWidth = columns * cellWidth;
   const gpuHeight = GPU_HEAD + Math.ceil(slotsPerGpu / columns) * cellHeight;
   const gpusPerLine = Math.max(1, Math.min(gpusPerNode, Math.floor((width + GPU_GAP) / (gpuWidth + GPU_GAP))));

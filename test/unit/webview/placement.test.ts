@@ -92,6 +92,13 @@ describe('the maps', () => {
     expect(slotAt(own, layout, -5, 100)).toBe(-1);
   });
 
+  it('put more nodes side by side where not all of them fit', () => {
+    const many = decodePlacement(placementData({ layers: 2, experts: 256, slots: 320, gpus: 320, nodes: 40 }));
+    const few = decodePlacement(placementData({ layers: 2, experts: 8, slots: 8, gpus: 8, nodes: 1 }));
+    expect(layerLayout(many, 660, 600, 0).nodesPerLine).toBe(2);
+    expect(layerLayout(few, 660, 600, 0).cellWidth).toBe(40);
+  });
+
   it('find layer and GPU of a heatmap cell', () => {
     const layout = heatLayout({ width: 500, height: 300 }, 6, 0);
     expect(heatCellAt(model, layout, layout.left + (layout.width * 5.5) / 16, heatRowTop(layout, 4) + 1)).toEqual({
