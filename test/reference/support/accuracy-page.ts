@@ -8,6 +8,7 @@ import { checkpointReport, checkpointRows } from './checkpoints';
 import { hfInferInput, hfInferRows } from './gpu-hf-infer';
 import { inferenceTable } from './measured-inference';
 import { quantile } from './memory-input';
+import { costSection } from './cost-section';
 import { throughputReport } from './throughput-report';
 import { throughputRows, type AccuracyRow } from './throughput-rows';
 
@@ -225,6 +226,8 @@ ${engineLogs()}
 ## Throughput
 
 ${throughputSection()}
+
+${costSection()}
 
 ## Schedules, placements, number formats
 
