@@ -108,7 +108,8 @@ describe('readPlacementFile', () => {
   it('refuses what is no JSON', () => {
     expect(readPlacementFile('{')).toEqual({
       kind: 'refused',
-      reason: 'the file is neither JSON nor a table nor a placement of TensorRT-LLM',
+      reason:
+        'the file is neither JSON nor a table (headed layer,expert,load or layer,slot,expert) nor a placement of TensorRT-LLM',
     });
   });
 });

@@ -178,3 +178,38 @@ describe('checkPlacementFile', () => {
     expect(found.map(({ rule }) => rule)).toEqual(['placement-wrong-slots']);
   });
 });
+
+describe('placements that are broken in other ways', () => {
+  const rows = (...lines: string[]): string => `{"physical_to_logical_map": [\n${lines.join(',\n')}\n]}`;
+  const all = (count: number): string => `[${Array.from({ length: count }, (_, id) => id).join(',')}]`;
+
+  it.each([
+    [
+      'a slip far above all other numbers',
+      rows(all(8), '[0,1,2,3,4,5,6,700]'),
+      {},
+      'slot 7: 700 is out of range; the other experts are 0 to 7',
+      2,
+    ],
+    ['many experts without a slot', rows(all(8)), { experts: 10 }, 'so tokens for them', 1],
+    ['rows of nothing', rows('[]', '[]'), {}, 'Layer 0 is empty', 1],
+    ['fewer slots than ranks', rows(all(8)), { gpus: 32, experts: 256 }, 'the nearest legal number is 256.', 0],
+    ['copies on one GPU', rows('[0,0,0,1,2,3]'), { gpus: 2 }, 'GPU 0 holds expert 0 3 times', 1],
+    [
+      'a table that names its GPUs',
+      'layer,slot,gpu,expert\n3,0,0,0\n3,1,0,0\n3,2,1,1\n3,3,1,2\n',
+      { experts: 3 },
+      'GPU 0 holds expert 0 more than once',
+      2,
+    ],
+    ['a slot that no line has', 'layer,slot,expert\n3,0,0\n3,2,1\n3,3,2\n', {}, 'slot 1: a missing line', 2],
+  ])('tells of %s', (_, text, context, words, line) => {
+    const told = check(text, 'x.json', context).filter(({ message }) => message.includes(words));
+    expect(told.map((finding) => finding.line)).toEqual([line]);
+  });
+
+  it('counts the slots of each GPU where they start again', () => {
+    const text = 'layer,gpu,slot,expert\n0,0,0,0\n0,0,1,1\n0,1,0,1\n0,1,1,0\n';
+    expect(check(text, 'x.json', { experts: 2 })).toEqual([]);
+  });
+});

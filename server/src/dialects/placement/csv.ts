@@ -12,9 +12,10 @@ interface Line {
 }
 
 /** What a table says in each column. Names as balancers and this tool's own export write them. */
-const COLUMNS: Readonly<Record<'layer' | 'slot' | 'expert' | 'load', RegExp>> = {
+const COLUMNS: Readonly<Record<'layer' | 'slot' | 'gpu' | 'expert' | 'load', RegExp>> = {
   layer: /^(?:layer|layer[_ ]?(?:id|idx|index))$/i,
   slot: /^(?:slot|slot[_ ]?id|physical[_ ]?(?:expert|id|slot)(?:[_ ]?id)?|phy(?:[_ ]?id)?)$/i,
+  gpu: /^(?:gpu|device|rank|ep[_ ]?rank)(?:[_ ]?(?:id|idx|index))?$/i,
   expert: /^(?:expert|expert[_ ]?(?:id|idx|index)|logical[_ ]?(?:expert|id)(?:[_ ]?id)?)$/i,
   load: /^(?:load|count|tokens?|token[_ ]?count|expert[_ ]?load|logical[_ ]?count|num[_ ]?tokens)$/i,
 };
@@ -53,16 +54,29 @@ function scalar({ text, span }: Field): ScalarNode {
   return { kind: 'scalar', span, raw: text, value: Number.isNaN(number) ? text : number, unresolved: false };
 }
 
+/** Which column says what; `gpu` is -1 where no column does. */
+interface Header {
+  readonly layer: number;
+  readonly gpu: number;
+  readonly key: number;
+  readonly value: number;
+  readonly isMap: boolean;
+}
+
 /** Column numbers of a header line, or undefined where it is no table of placements or loads. */
-function headerOf(
-  line: Line | undefined,
-): { readonly layer: number; readonly key: number; readonly value: number; readonly isMap: boolean } | undefined {
+function headerOf(line: Line | undefined): Header | undefined {
   const column = (name: keyof typeof COLUMNS): number =>
     line?.fields.findIndex(({ text }) => COLUMNS[name].test(text)) ?? -1;
-  const [layer, slot, expert, load] = [column('layer'), column('slot'), column('expert'), column('load')];
+  const [layer, slot, gpu, expert, load] = [
+    column('layer'),
+    column('slot'),
+    column('gpu'),
+    column('expert'),
+    column('load'),
+  ];
   if (layer < 0 || expert < 0) return undefined;
-  if (slot >= 0) return { layer, key: slot, value: expert, isMap: true };
-  return load >= 0 ? { layer, key: expert, value: load, isMap: false } : undefined;
+  if (slot >= 0) return { layer, gpu, key: slot, value: expert, isMap: true };
+  return load >= 0 ? { layer, gpu: -1, key: expert, value: load, isMap: false } : undefined;
 }
 
 /** True for a text whose first line is the header of a table of slots or of loads. */
@@ -71,24 +85,52 @@ export function isPlacementTable(text: string): boolean {
 }
 
 interface Cell {
+  readonly gpu: number;
   readonly key: number;
   readonly node: ConfigNode;
 }
 
-function rowsOf(lines: readonly Line[], header: NonNullable<ReturnType<typeof headerOf>>): Entry[] {
+interface Rows {
+  readonly entries: readonly Entry[];
+  /** GPUs that the table names, where it has a column of them. */
+  readonly gpus: number;
+}
+
+/** The values in order; a number between others that no line has becomes a value that is none, so that it is told. */
+function inOrder(cells: readonly Cell[]): ConfigNode[] {
+  const sorted = [...cells].sort((a, b) => a.gpu - b.gpu || a.key - b.key);
+  const last = sorted.at(-1)?.key ?? 0;
+  const counted =
+    sorted.every(({ key }, index) => Number.isInteger(key) && key >= 0 && key > (sorted[index - 1]?.key ?? -1)) &&
+    last < 2 * sorted.length;
+  if (!counted) return sorted.map(({ node }) => node);
+  const items: ConfigNode[] = [];
+  for (const { key, node } of sorted) {
+    while (items.length < key)
+      items.push({ kind: 'scalar', span: node.span, raw: 'a missing line', value: null, unresolved: false });
+    items.push(node);
+  }
+  return items;
+}
+
+function rowsOf(lines: readonly Line[], header: Header): Rows {
   const layers = new Map<string, Cell[]>();
+  const gpus = new Set<number>();
   for (const { fields } of lines) {
     const [layer, key, value] = [header.layer, header.key, header.value].map((column) => fields[column]);
     if (layer === undefined || key === undefined || value === undefined) continue;
+    const gpu = header.gpu < 0 ? 0 : Number(fields[header.gpu]?.text);
+    if (header.gpu >= 0) gpus.add(gpu);
     const cells = layers.get(layer.text) ?? [];
-    cells.push({ key: Number(key.text), node: scalar(value) });
+    cells.push({ gpu, key: Number(key.text), node: scalar(value) });
     layers.set(layer.text, cells);
   }
-  return [...layers].map(([key, cells]) => {
-    const items = cells.sort((a, b) => a.key - b.key).map(({ node }) => node);
+  const entries = [...layers].map(([key, cells]) => {
+    const items = inOrder(cells);
     const span = { start: Math.min(...spansOf(items, 'start')), end: Math.max(...spansOf(items, 'end')) };
     return { key, keySpan: span, value: { kind: 'list', items, span } satisfies ListNode };
   });
+  return { entries, gpus: gpus.size };
 }
 
 function spansOf(items: readonly ConfigNode[], side: 'start' | 'end'): number[] {
@@ -104,9 +146,15 @@ export function placementTable(text: string): MapNode | undefined {
   const header = headerOf(lines[0]);
   const first = lines[0];
   if (header === undefined || first === undefined) return undefined;
-  const entries = rowsOf(lines.slice(1), header);
+  const { entries, gpus } = rowsOf(lines.slice(1), header);
   const span = { start: 0, end: text.length };
   const value: MapNode = { kind: 'map', span, entries };
   const key = header.isMap ? 'csv_physical_to_logical' : 'csv_logical_count';
-  return { kind: 'map', span, entries: [{ key, keySpan: first.span, value }] };
+  const main: Entry = { key, keySpan: first.span, value };
+  const ranks = scalar({ text: String(gpus), span: first.span });
+  return {
+    kind: 'map',
+    span,
+    entries: gpus > 0 ? [main, { key: 'ep_size', keySpan: first.span, value: ranks }] : [main],
+  };
 }

@@ -4,6 +4,7 @@ import type { ConfigTree } from '../../syntax/tree';
 import { placementModels } from './models';
 import { find, numberAt, TRTLLM_KEYS, type PlacedRow, type RecognisedPlacement } from './recognise';
 import type { PlacementContext, Sink } from './sink';
+import { nearestSlots } from './validate-rows';
 
 const TRTLLM_STRICT = 'TensorRT-LLM forbids unknown keys in this file';
 const SGLANG_STRICT = 'SGLang passes every key of this file on as an argument and stops with a TypeError';
@@ -63,7 +64,7 @@ function checkTrtllmNumbers({ root, main }: RecognisedPlacement, context: Placem
     out.add(
       'placement-slots-not-divisible',
       'error',
-      `num_slots ${count} cannot be split over ${gpus} expert-parallel ranks; the nearest legal numbers are ${Math.floor(count / gpus) * gpus} and ${Math.ceil(count / gpus) * gpus}.`,
+      `num_slots ${count} cannot be split over ${gpus} expert-parallel ranks; ${nearestSlots(count, gpus, experts)}.`,
       slots.value.span,
     );
 }
@@ -149,14 +150,16 @@ export function checkTrtllm(
   }
   const known = rows.filter(({ layer }) => Number.isInteger(layer)).sort((a, b) => a.layer - b.layer);
   if (found.main.key !== 'initial_global_assignments') return;
-  if (known.length === 0 && found.main.value.kind === 'map')
-    out.add(
-      'placement-layer-missing',
-      'error',
-      'initial_global_assignments has no layer; leave it out to start from an even spread.',
-      found.main.keySpan,
-    );
-  else if (context.moeLayers === undefined) checkGaps(known, out);
+  if (known.length === 0) {
+    // Keys that are no layers have been told above.
+    if (rows.length === 0 && found.main.value.kind === 'map')
+      out.add(
+        'placement-layer-missing',
+        'error',
+        'initial_global_assignments has no layer; leave it out to start from an even spread.',
+        found.main.keySpan,
+      );
+  } else if (context.moeLayers === undefined) checkGaps(known, out);
   else checkModelLayers(known, context.moeLayers, found.main, out);
 }
 

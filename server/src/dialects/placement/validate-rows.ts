@@ -63,7 +63,7 @@ function checkMissing({ row, ids }: ReadRow, experts: number, stated: boolean, o
   out.add(
     'placement-expert-missing',
     'error',
-    `Layer ${row.layer}: logical ${verb} no replica, so tokens for it have nowhere to go.${other}`,
+    `Layer ${row.layer}: logical ${verb} no replica, so tokens for ${missing.length === 1 ? 'it' : 'them'} have nowhere to go.${other}`,
     row.node.span,
   );
 }
@@ -80,18 +80,23 @@ function devicesOf({ row, ids }: ReadRow, gpus: number | undefined): ConfigNode[
 function checkDuplicates(read: ReadRow, context: PlacementContext, out: Sink): void {
   const ascend = read.row.devices === undefined ? '' : ', and vLLM Ascend maps only one of them';
   for (const [gpu, items] of devicesOf(read, context.gpus).entries()) {
-    const seen = new Set<unknown>();
+    const copies = new Map<unknown, ConfigNode[]>();
     for (const item of items) {
       const expert = item.kind === 'scalar' ? item.value : undefined;
-      if (seen.has(expert))
+      const held = copies.get(expert);
+      if (held === undefined) copies.set(expert, [item]);
+      else held.push(item);
+    }
+    for (const [expert, [, second, ...more]] of copies)
+      if (second !== undefined)
         out.add(
           'placement-duplicate-on-gpu',
           'warning',
-          `Layer ${read.row.layer}: GPU ${gpu} holds expert ${String(expert)} more than once; the further slot takes memory and shares no load${ascend}.`,
-          item.span,
+          more.length === 0
+            ? `Layer ${read.row.layer}: GPU ${gpu} holds expert ${String(expert)} more than once; the further slot takes memory and shares no load${ascend}.`
+            : `Layer ${read.row.layer}: GPU ${gpu} holds expert ${String(expert)} ${more.length + 2} times; the further slots take memory and share no load${ascend}.`,
+          second.span,
         );
-      seen.add(expert);
-    }
   }
 }
 
@@ -117,17 +122,24 @@ function divisorsOf(value: number): number[] {
   return Array.from({ length: value }, (_, index) => index + 1).filter((divisor) => value % divisor === 0);
 }
 
+/** The multiples of the ranks around a number of slots that hold every expert, in words. */
+export function nearestSlots(slots: number, gpus: number, experts = 1): string {
+  const least = Math.ceil(Math.max(1, experts) / gpus) * gpus;
+  const below = Math.floor(slots / gpus) * gpus;
+  return below < least
+    ? `the nearest legal number is ${Math.max(least, below + gpus)}`
+    : `the nearest legal numbers are ${below} and ${below + gpus}`;
+}
+
 function checkWidth(width: number, found: RecognisedPlacement, context: PlacementContext, out: Sink): void {
   const { gpus, slots, experts } = context;
   const at = found.main.keySpan;
   if (found.format === 'vllm-ascend-map') return;
   if (gpus !== undefined && gpus > 0 && width % gpus !== 0) {
-    const below = Math.floor(width / gpus) * gpus;
-    const near = [below, below + gpus].filter((value) => value >= (experts ?? 1));
     out.add(
       'placement-slots-not-divisible',
       'error',
-      `${width} slots cannot be split over ${gpus} expert-parallel ranks; the nearest legal numbers are ${near.join(' and ')}.`,
+      `${width} slots cannot be split over ${gpus} expert-parallel ranks; ${nearestSlots(width, gpus, experts)}.`,
       at,
     );
   } else if (slots !== undefined && width !== slots)
@@ -146,12 +158,40 @@ function checkWidth(width: number, found: RecognisedPlacement, context: Placemen
     );
 }
 
+/** Few numbers far above all others are slips rather than experts: they are told, and the experts are those below. */
+function withoutStrays(rows: readonly ReadRow[], highest: number, out: Sink): number {
+  const held = new Set<number>();
+  let whole = 0;
+  for (const { ids } of rows) {
+    const own = new Set(ids);
+    let next = 0;
+    while (own.has(next)) next += 1;
+    whole = Math.max(whole, next);
+    for (const id of own) held.add(id);
+  }
+  const strays = [...held].filter((id) => id >= whole).length;
+  if (strays === 0 || strays * 4 > whole || strays * 4 > highest + 1 - whole) return highest + 1;
+  for (const { row, ids } of rows) {
+    const items = (row.devices ?? [row.node]).flatMap((node) => (node.kind === 'list' ? node.items : []));
+    for (const [slot, id] of ids.entries())
+      if (id >= whole)
+        out.add(
+          'placement-expert-number',
+          'error',
+          `Layer ${row.layer}, slot ${slot}: ${id} is out of range; the other experts are 0 to ${whole - 1}.`,
+          items[slot]?.span ?? row.node.span,
+        );
+  }
+  return whole;
+}
+
 /** Without a config the numbers in the file tell how many experts there are at least. */
 function expertsOf(rows: readonly ReadRow[], context: PlacementContext, out: Sink): number {
   if (context.experts !== undefined) return context.experts;
   let highest = 0;
   for (const { ids } of rows) for (const id of ids) if (id > highest) highest = id;
-  const experts = highest + 1;
+  const experts = withoutStrays(rows, highest, out);
+  highest = experts - 1;
   const first = rows[0];
   if (
     experts > 1 &&
@@ -178,6 +218,17 @@ export function checkRows(
   const read = rows.flatMap((row) => readRow(row, context, out) ?? []);
   const width = read[0]?.ids.length;
   if (width === undefined) return;
+  if (width === 0) {
+    const first = read[0]?.row;
+    if (first !== undefined)
+      out.add(
+        'placement-not-a-list',
+        'error',
+        `Layer ${first.layer} is empty: a row names the expert of every slot.`,
+        first.node.span,
+      );
+    return;
+  }
   checkWidth(width, found, context, out);
   const even = read.filter(({ ids }) => ids.length === width);
   const experts = expertsOf(even, context, out);

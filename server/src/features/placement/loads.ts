@@ -1,4 +1,4 @@
-import { mapsOf, recognisePlacement, type PlacedRow } from '../../dialects/placement/recognise';
+import { mapsOf, numberAt, recognisePlacement, type PlacedRow } from '../../dialects/placement/recognise';
 import type { Loads } from '../../engine/placement/placement';
 import type { RoutedTokens } from '../../engine/placement/router';
 import { isBinaryName, textToBytes } from '../../protocol/bytes';
@@ -127,7 +127,12 @@ function fromTree(tree: ConfigTree): PlacementFile | undefined {
     return loads.kind === 'loads' ? { ...loads, firstLayer } : loads;
   }
   const file = mapOf(rows);
-  const gpus = found.format === 'vllm-ascend-map' ? first[0]?.devices?.length : undefined;
+  const gpus =
+    found.format === 'vllm-ascend-map'
+      ? first[0]?.devices?.length
+      : found.format === 'csv-map'
+        ? numberAt(found.root, 'ep_size')
+        : undefined;
   return file.kind === 'map'
     ? {
         ...file,
@@ -165,12 +170,16 @@ function parsed(text: string): { readonly data: unknown } | undefined {
 export function readPlacementFile(text: string): PlacementFile {
   if (text.startsWith('PK') || text.charCodeAt(0) === 0x80) return readRecording(textToBytes(text));
   if (text.charCodeAt(8) === 0x7b && text.charCodeAt(7) === 0) return readSafetensors(textToBytes(text));
+  if (text.trim() === '') return refused('the file is empty');
   const json = parsed(text);
   const found = json === undefined ? undefined : fromJson(json.data);
   if (found !== undefined) return found;
   const other = fromTree(parseConfig(text, json === undefined ? 'yaml' : 'json'));
   if (other !== undefined) return other;
-  if (json === undefined) return refused('the file is neither JSON nor a table nor a placement of TensorRT-LLM');
+  if (json === undefined)
+    return refused(
+      'the file is neither JSON nor a table (headed layer,expert,load or layer,slot,expert) nor a placement of TensorRT-LLM',
+    );
   return typeof json.data === 'object' && json.data !== null
     ? refused('the file has neither a logical_count nor a physical_to_logical_map with rows of numbers')
     : refused('the file holds neither rows of loads nor an SGLang placement');
