@@ -10,6 +10,8 @@ export interface CheckedFile {
   readonly dialect: string | null;
   readonly confidence: number;
   readonly findings: readonly FindingRow[];
+  /** Why a file of no dialect could not be looked at. */
+  readonly reason?: string;
 }
 
 interface Totals {
@@ -26,8 +28,9 @@ export function totalsOf(files: readonly CheckedFile[]): Totals {
   return { errors, warnings, others: all.length - errors - warnings };
 }
 
-function textOfFile({ path: file, dialect, findings }: CheckedFile): string {
-  if (dialect === null) return `${file}: not recognised, nothing to check\n`;
+function textOfFile({ path: file, dialect, findings, reason }: CheckedFile): string {
+  if (dialect === null)
+    return `${file}: not recognised, nothing to check${reason === undefined ? '' : `: ${reason}`}\n`;
   if (findings.length === 0) return `${file}: fine (${dialect})\n`;
   const places = findings.map(({ line, character }) => `${line + 1}:${character + 1}`);
   const width = Math.max(...places.map((place) => place.length));

@@ -1,6 +1,8 @@
 import { version } from '../../../package.json';
 import { checkGithub, checkSarif, checkText, totalsOf, type CheckedFile } from './check-formats';
-import { openFile } from './files';
+import type { Analysis } from '../features/analysis';
+import { isTensorFile, readPlacementFile } from '../features/placement/loads';
+import { openFile, readBytes } from './files';
 import { findingRows } from './findings';
 import { oneOf, readArguments, wholeNumber } from './options';
 import { EXIT, UsageError, type Command, type ExitCode, type Terminal } from './usage';
@@ -15,14 +17,27 @@ Tells what the frameworks would refuse and what will not fit, file by file.
 Exit: 0 fine, 1 findings of severity error, 2 wrong usage or a file that cannot be read.
 `;
 
+const TENSOR_BYTES = 8 * 1024 * 1024;
+
+/** Why a file that nobody knows could not be looked at; undefined where it is simply none of ours. */
+function whyUnread({ detection, tree }: Analysis, cwd: string, file: string): string | undefined {
+  if (detection !== undefined) return undefined;
+  if (!isTensorFile(file)) return tree.issues.find(({ code }) => code === 'too-large' || code === 'binary')?.message;
+  const read = readPlacementFile(readBytes(cwd, file, TENSOR_BYTES).toString('latin1'));
+  if (read.kind === 'refused') return `${read.reason}.`;
+  return read.kind === 'loads' ? 'a recording of expert loads, which "place --loads" takes.' : undefined;
+}
+
 function checkFile(cwd: string, file: string): CheckedFile {
   const { analysis } = openFile(cwd, file);
   const { detection } = analysis;
+  const reason = whyUnread(analysis, cwd, file);
   return {
     path: file,
     dialect: detection?.dialect ?? null,
     confidence: detection?.confidence ?? 0,
     findings: findingRows(analysis),
+    ...(reason === undefined ? {} : { reason }),
   };
 }
 

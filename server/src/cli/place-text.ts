@@ -1,7 +1,7 @@
 import { judge, type Evenness } from '../engine/placement/judge';
 import { balance } from '../engine/placement/place';
 import type { Loads, Placement } from '../engine/placement/placement';
-import { count } from '../features/format';
+import { count, plural } from '../features/format';
 import { facts, table, type Column } from './table';
 
 const COLUMNS: readonly Column[] = [
@@ -59,6 +59,14 @@ function judgementFacts(placement: Placement, loads: Loads): (readonly [string, 
   ];
 }
 
+/** Layers without load are even under every placement, which lifts the means over layers. */
+function idleNote(loads: Loads): string[] {
+  const idle = loads.filter((row) => row.every((load) => load === 0)).length;
+  return idle === 0 || idle === loads.length
+    ? []
+    : [`${plural(idle, 'layer')} without any load ${idle === 1 ? 'counts' : 'count'} as even.`];
+}
+
 /** For people: the sizes, how even the layers are, and a row a layer. */
 export function placementText({
   placement,
@@ -89,9 +97,9 @@ export function placementText({
   const head = facts([
     ['Policy', policy],
     ['Experts', `${shape.experts} + ${spare} redundant = ${shape.slots} slots, ${shape.slots / shape.gpus} a GPU`],
-    ['GPUs', `${shape.gpus} on ${shape.nodes} ${shape.nodes === 1 ? 'node' : 'nodes'}, ${shape.groups} expert groups`],
+    ['GPUs', `${shape.gpus} on ${plural(shape.nodes, 'node')}, ${plural(shape.groups, 'expert group')}`],
     ['Loads', uniform ? 'assumed equal: no file gives any' : 'as given'],
-    ...notes.map((note): [string, string] => ['Note', note]),
+    ...[...notes, ...idleNote(loads)].map((note): [string, string] => ['Note', note]),
     ['Mean/max', `${mean(meanOverMax).toFixed(3)} over ${physicalToLogical.length} layers (1 is even)`],
     ...judgementFacts(placement, loads),
     ...(judged === undefined

@@ -13,6 +13,7 @@ import { placementFileText, placementJson, type ModelRows } from '../features/pl
 import { isTensorFile, readPlacementFile, type PlacementFile } from '../features/placement/loads';
 import { fallbackNote, plannedPlacement, type PlacementSizes } from '../features/placement/planned';
 import { readTrtStatistics } from '../features/placement/trt-statistics';
+import { MAX_CHARACTERS } from '../syntax/guards';
 import { noView } from '../features/views/frame';
 import { placementSources, type PlacementSources } from '../features/placement/sources';
 import { openFile, readBytes, readText } from './files';
@@ -94,8 +95,10 @@ interface Asked {
 
 /** Without a plan the loads tell layers and experts, and everything not given is as small as it can be. */
 function placeLoads({ sizes, policy, loads: file }: Asked): Placed | PlacementRefusal {
-  if (file?.kind !== 'loads' || sizes.gpus === undefined)
-    throw new UsageError('name a file, or give --loads with rows of loads and --gpus');
+  if (file?.kind === 'map')
+    throw new UsageError('--loads names a placement, not loads: name it as the file itself, "shardlens place FILE"');
+  if (file?.kind !== 'loads') throw new UsageError('name a file, or give --loads with rows of loads and --gpus');
+  if (sizes.gpus === undefined) throw new UsageError('--gpus is missing: over how many GPUs are the experts spread?');
   const { loads, steps, traces, firstLayer = 0 } = file;
   const experts = loads[0]?.length ?? 0;
   const shape = { layers: loads.length, experts, slots: experts, nodes: 1, groups: 1, ...sizes, gpus: sizes.gpus };
@@ -114,7 +117,17 @@ function asSources(file: PlacementFile, named: PlacementSources): PlacementSourc
   return file.kind === 'map' ? { ...named, map: file } : named;
 }
 
-function placePlan(file: string, { sizes, policy, loads }: Asked, cwd: string): Placed | PlacementRefusal {
+/** A recording that is no text, or more of one than is analysed as a config, is loads without a plan. */
+function recordingIn(cwd: string, file: string): PlacementFile | undefined {
+  const size = statSync(path.resolve(cwd, file), { throwIfNoEntry: false })?.size ?? 0;
+  if (!isTensorFile(file) && size <= MAX_CHARACTERS) return undefined;
+  return readLoads(cwd, file);
+}
+
+function placePlan(file: string, asked: Asked, cwd: string): Placed | PlacementRefusal {
+  const { sizes, policy, loads } = asked;
+  const recording = loads === undefined ? recordingIn(cwd, file) : undefined;
+  if (recording !== undefined) return placeLoads({ ...asked, loads: recording });
   const { analysis, lookup } = openFile(cwd, file);
   const { resolved } = analysis;
   const isPlacement = resolved?.plan.dialect === 'placement';
@@ -123,7 +136,11 @@ function placePlan(file: string, { sizes, policy, loads }: Asked, cwd: string): 
   const named = placementSources(analysis, lookup);
   const own: PlacementSources = loads === undefined ? named : asSources(loads, named);
   if (own.loads === undefined && own.map === undefined && own.refused !== undefined)
-    throw new UsageError(`cannot use the loads that ${file} names: ${own.refused}`);
+    throw new UsageError(
+      isPlacement
+        ? `no placement of ${file}: ${own.refused.replace(/^.*?: /, '')}`
+        : `cannot use the loads that ${file} names: ${own.refused}${/above 1 MB/.test(own.refused) ? '; --loads reads files of up to 64 MB' : ''}`,
+    );
   const planned = plannedPlacement(resolved, own, policy, sizes);
   if (planned === undefined) {
     const { model } = resolved;

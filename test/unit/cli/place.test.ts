@@ -219,6 +219,43 @@ describe('shardlens place', () => {
     }
   });
 
+  it('says what to give instead of a placement, and what is missing beside loads', async () => {
+    const folder = folderWith({
+      'map.json': '{"physical_to_logical_map": [[0,1,2,3]]}',
+      'loads.json': '[[1,2,3,4],[0,0,0,0]]',
+      'serve.yaml':
+        '# shardlens: model=deepseek-ai/DeepSeek-V3\nmodel-path: x\ntp-size: 8\nep-size: 8\ninit-expert-location: ./none.json\n',
+    });
+    try {
+      const said = async (...args: string[]) => (await shardlens(['place', ...args], folder.path)).err;
+      expect(await said('--loads', 'map.json', '--gpus', '2')).toContain('"shardlens place FILE"');
+      expect(await said('--loads', 'loads.json')).toContain('--gpus is missing');
+      expect(await said('serve.yaml')).toContain('--loads reads files of up to 64 MB');
+      const { out } = await shardlens(['place', '--loads', 'loads.json', '--gpus', '2'], folder.path);
+      expect(out).toContain('1 layer without any load counts as even.');
+      expect(out).toContain('1 node, 1 expert group\n');
+    } finally {
+      folder.dispose();
+    }
+  });
+
+  it('takes a recording that is too large for a config as loads', async () => {
+    const rows = Array.from({ length: 58 }, (_, layer) =>
+      Array.from({ length: 256 }, (__, id) => 100_000_000 + id + layer),
+    );
+    const folder = folderWith({
+      'stat.json': JSON.stringify({ logical_count: Array.from({ length: 16 }, () => rows) }),
+    });
+    try {
+      const { code, out } = await shardlens(['place', 'stat.json', '--gpus', '32', '--replicas', '288'], folder.path);
+      expect([code, /Mean\/max +\d\.\d{3} over 58 layers/.test(out)]).toEqual([0, true]);
+      const checked = await shardlens(['check', 'stat.json'], folder.path);
+      expect(checked.out).toMatch(/not recognised, nothing to check: The file has \d+ characters/);
+    } finally {
+      folder.dispose();
+    }
+  });
+
   it('tells what EPLB would refuse, with exit code 1', async () => {
     const { code, out, err } = await shardlens(['place', SERVE, '--replicas', '290']);
     expect({ code, out }).toEqual({ code: 1, out: '' });
