@@ -202,7 +202,7 @@ describe('placements that are broken in other ways', () => {
       'GPU 0 holds expert 0 more than once',
       2,
     ],
-    ['a slot that no line has', 'layer,slot,expert\n3,0,0\n3,2,1\n3,3,2\n', {}, 'slot 1: a missing line', 2],
+    ['a slot that no line has', 'layer,slot,expert\n3,0,0\n3,2,1\n3,3,2\n', {}, 'Layer 3, slot 1 holds no expert.', 2],
   ])('tells of %s', (_, text, context, words, line) => {
     const told = check(text, 'x.json', context).filter(({ message }) => message.includes(words));
     expect(told.map((finding) => finding.line)).toEqual([line]);

@@ -106,8 +106,7 @@ function inOrder(cells: readonly Cell[]): ConfigNode[] {
   if (!counted) return sorted.map(({ node }) => node);
   const items: ConfigNode[] = [];
   for (const { key, node } of sorted) {
-    while (items.length < key)
-      items.push({ kind: 'scalar', span: node.span, raw: 'a missing line', value: null, unresolved: false });
+    while (items.length < key) items.push({ kind: 'scalar', span: node.span, raw: '', value: null, unresolved: false });
     items.push(node);
   }
   return items;

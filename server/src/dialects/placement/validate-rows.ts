@@ -35,7 +35,8 @@ function idsOf(row: PlacedRow, node: ConfigNode, { experts }: PlacementContext, 
     const fault = unknown ? undefined : faultOf(id, experts);
     if (fault !== undefined) {
       const shown = item.kind === 'scalar' ? item.raw : 'a list';
-      out.add('placement-expert-number', 'error', `${where}, slot ${slot}: ${shown} ${fault}.`, item.span);
+      const said = shown === '' ? ' holds no expert' : `: ${shown} ${fault}`;
+      out.add('placement-expert-number', 'error', `${where}, slot ${slot}${said}.`, item.span);
     }
     if (fault !== undefined || unknown) fine = false;
     return id;
