@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { analyze } from '../../../server/src/features/analyze';
+import { costOf } from '../../../server/src/features/cost';
 import { estimateMemory } from '../../../server/src/features/estimates';
 import type { Finding } from '../../../server/src/plan/finding';
 import { fixed, readAs } from './reading';
@@ -80,5 +81,40 @@ describe('memory of these jobs', () => {
     expect(gib('nemo-rl/grpo.yaml')).toBeLessThan(
       gib('nemo-rl/grpo.yaml', 'tensor_model_parallel_size: 4', 'tensor_model_parallel_size: 2'),
     );
+  });
+});
+
+describe('time of a step', () => {
+  function cost(text: string): ReturnType<typeof costOf> {
+    return costOf(
+      analyze({
+        uri: 'file:///job.yaml',
+        languageId: 'yaml',
+        version: 1,
+        text,
+        settings: { rules: {} },
+        files: () => undefined,
+      }),
+    );
+  }
+  const recipe = (global: number): string => `recipe: TrainFinetuneRecipeForNextTokenPrediction
+step_scheduler: { global_batch_size: ${global}, local_batch_size: 4 }
+model:
+  _target_: nemo_automodel.NeMoAutoModelForCausalLM.from_pretrained
+  pretrained_model_name_or_path: Qwen/Qwen3-235B-A22B
+distributed:
+  strategy: fsdp2
+  pp_size: 4
+  ep_size: 32
+  pipeline: { pp_schedule: 1f1b, pp_microbatch_size: 1 }
+`;
+
+  it('grows with every further run of a pipeline that takes only the local batch at once', () => {
+    // 128 ranks in 4 stages are 32 data ranks: 128 samples at once.
+    const once = cost(recipe(128));
+    const often = cost(recipe(2048));
+    expect(often?.parts.compute).toBeCloseTo(16 * (once?.parts.compute ?? 0), 6);
+    expect(often?.parts.pipeline).toBeCloseTo(16 * (once?.parts.pipeline ?? 0), 6);
+    expect(often?.utilisations[0]?.mfu).toBeLessThan(1);
   });
 });

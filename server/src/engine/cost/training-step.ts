@@ -206,9 +206,18 @@ interface Shares {
   readonly expert: number;
 }
 
+/**
+ * How often a step runs the schedule. Where the global batch is larger than what the pipeline takes at once, torchtitan and NeMo Automodel
+ * run the whole schedule again for every further share of it, with its own idle time.
+ */
+function timesRun({ batch, layout }: TrainingInput): number {
+  const once = batch.microBatch * batch.microbatches * layout.data;
+  return once > 0 ? Math.max(1, Math.round(batch.globalBatch / once)) : 1;
+}
+
 /** What the busy time of a mean rank is made of. */
 function busyParts(input: TrainingInput, times: readonly StageTimes[], busy: number): Shares {
-  const per = input.batch.microbatches / Math.max(1, input.layout.pipeline);
+  const per = (input.batch.microbatches * timesRun(input)) / Math.max(1, input.layout.pipeline);
   let [compute, recompute, host, tensor, context, expert] = [0, 0, 0, 0, 0, 0];
   for (const { forward, input: back, weight, recompute: again } of times) {
     compute += (forward.compute + back.compute + weight) * per;
@@ -234,7 +243,9 @@ function exposedData(setting: Setting, held: Held, stages: readonly StageTimes[]
   const backward = stages.reduce((sum, { input: pass, weight }) => sum + passSeconds(pass) + weight, 0);
   if (optimizer.zeroStage === 3) {
     const again = optimizer.reshardAfterForward ? gather : 0;
-    return batch.microbatches * (Math.max(0, gather - forward) + Math.max(0, again + scatter - backward));
+    return (
+      timesRun(input) * batch.microbatches * (Math.max(0, gather - forward) + Math.max(0, again + scatter - backward))
+    );
   }
   if (details?.overlapComm === false) return gather + scatter;
   // The first bucket waits for the first gradients and the last one has nothing left to hide behind.
@@ -251,8 +262,10 @@ export function trainingStep(input: TrainingInput, machine: Machine): StepReport
   const times = contents.map((stage) => stageTimes(setting, stage));
   const durations = durationsOf(setting, times);
   const { layout, batch } = input;
-  const ran = layout.pipeline > 1 ? pipelineTime(input, durations) : localTime(durations, batch.microbatches);
-  if (isRefusal(ran)) return ran;
+  const once = layout.pipeline > 1 ? pipelineTime(input, durations) : localTime(durations, batch.microbatches);
+  if (isRefusal(once)) return once;
+  const runs = timesRun(input);
+  const ran = { seconds: runs * once.seconds, busy: runs * once.busy };
   let worst = { data: 0, optimizer: 0 };
   for (const rank of new Set([0, layout.pipeline - 1])) {
     const own = stagesOfRank(input.pipeline.kind, layout, rank);
