@@ -139,6 +139,15 @@ describe('a trainer with a DeepSpeed file', () => {
   const text = fixture('axolotl/zero3.yaml');
   const path = 'deepspeed_configs/zero3.json';
 
+  it.each(['2e-5', '0.00002', '2.0e-05'])('takes a rate of %s that fills `auto` for one value', (rate) => {
+    const own = text.replace(/^learning_rate:.*$/m, `learning_rate: ${rate}`);
+    expect(own).toContain(rate);
+    const auto =
+      '{ "optimizer": { "type": "AdamW", "params": { "lr": "auto" } }, "zero_optimization": { "stage": 3 } }';
+    const { findings } = readWith('axolotl', own, { [path]: auto });
+    expect(findings.filter(({ rule }) => rule === 'trainer-disagrees-with-deepspeed')).toEqual([]);
+  });
+
   it('fills `auto` from the file that is open, at its place there', () => {
     const { plan } = readWith('axolotl', text, { [path]: ZERO3 });
     expect(plan.batch.microBatch).toMatchObject({ value: 1, origin: 'file', label: 'micro_batch_size' });
