@@ -62,10 +62,9 @@ function measureFacts({ view }: PlacementModel): Fact[] {
       note: `by SGLang; ${evenness.vllm.toFixed(3)} by vLLM; imbalance ${evenness.tensorrtLlm.toFixed(3)} by TensorRT-LLM`,
     });
   if (traffic !== undefined) {
-    const network =
-      view.nodes === 1
-        ? ''
-        : `, ${traffic.remoteNodes.toFixed(2)} other nodes, ${bytesText(traffic.dispatchBytes + traffic.combineBytes)} there and back`;
+    const sent = traffic.dispatchBytes + traffic.combineBytes;
+    const over = sent > 0 ? `${bytesText(sent)} there and back` : 'all joined by NVLink';
+    const network = view.nodes === 1 ? '' : `, ${traffic.remoteNodes.toFixed(2)} other nodes, ${over}`;
     facts.push({ label: 'A token reaches', value: `${traffic.gpus.toFixed(1)} GPUs`, note: `a layer${network}` });
   }
   if (view.expertBytes !== undefined)

@@ -98,6 +98,19 @@ describe('the picture of a placement', () => {
     expect(view.compare).toBeUndefined();
   });
 
+  it('sends nothing over the network where NVLink joins all nodes', () => {
+    const text = sampleText('sglang-deepseek-v3.yaml').replace('gpu=H200', 'gpu=GB200');
+    const analysis = analyzeText(text, { name: 'serve.yaml', files: SAMPLES });
+    const { nodes, traffic } = drawn(analysis, SAMPLES);
+    expect([nodes, traffic?.dispatchBytes, traffic?.combineBytes, traffic?.dispatchSeconds]).toEqual([
+      8,
+      0,
+      0,
+      undefined,
+    ]);
+    expect(traffic?.nodes).toBeGreaterThan(2);
+  });
+
   it('compares with EPLB and the optimised ones', () => {
     const analysis = analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: SAMPLES });
     const rows = drawn(analysis, SAMPLES, { compare: true }).compare ?? [];

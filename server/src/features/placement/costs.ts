@@ -58,17 +58,21 @@ export function trafficOf(
   const hidden = resolved.model?.hiddenSize;
   if (reach === undefined || routing === undefined || hidden === undefined) return undefined;
   const bytes = lowLatencyBytes(hidden);
-  const seconds = lowLatencySeconds({
-    ranks: placement.shape.gpus,
-    tokens: TOKENS,
-    topK: routing.topK,
-    hidden,
-    skew: Math.max(1, skew),
-  });
+  const { gpus, nodes } = placement.shape;
+  // Where NVLink joins several nodes, only what leaves its domain is on the network, and the published times are of other hardware.
+  const domains = Math.ceil(gpus / Math.max(gpus / nodes, resolved.cluster?.nvlinkDomain ?? 0));
+  const joined = domains < nodes && gpus % domains === 0;
+  const outside = joined
+    ? reachOf({ ...placement, shape: { ...placement.shape, nodes: domains } }, loads, routing, tokens)
+    : reach;
+  const remote = outside?.remoteNodes ?? reach.remoteNodes;
+  const seconds = joined
+    ? undefined
+    : lowLatencySeconds({ ranks: gpus, tokens: TOKENS, topK: routing.topK, hidden, skew: Math.max(1, skew) });
   return {
     ...reach,
-    dispatchBytes: reach.remoteNodes * bytes.dispatch,
-    combineBytes: reach.remoteNodes * bytes.combine,
+    dispatchBytes: remote * bytes.dispatch,
+    combineBytes: remote * bytes.combine,
     ...(seconds === undefined ? {} : { dispatchSeconds: seconds.dispatch, combineSeconds: seconds.combine }),
   };
 }

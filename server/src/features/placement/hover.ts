@@ -23,10 +23,9 @@ function trafficLine(analysis: Analysis, planned: PlannedPlacement): string | un
   const traffic = resolved === undefined ? undefined : trafficOf(resolved, placement, loads, 1 / Math.max(1e-9, even));
   if (traffic === undefined) return undefined;
   const { gpus, nodes } = placement.shape;
-  const network =
-    nodes === 1
-      ? ''
-      : ` and ${traffic.nodes.toFixed(1)} of ${count(nodes)} nodes, ${bytes(traffic.dispatchBytes + traffic.combineBytes)} over the network, there and back`;
+  const sent = traffic.dispatchBytes + traffic.combineBytes;
+  const over = sent > 0 ? `${bytes(sent)} over the network, there and back` : 'all joined by NVLink';
+  const network = nodes === 1 ? '' : ` and ${traffic.nodes.toFixed(1)} of ${count(nodes)} nodes, ${over}`;
   return `A token reaches ${traffic.gpus.toFixed(1)} of ${plural(gpus, 'GPU')}${network}, a layer`;
 }
 
