@@ -72,6 +72,22 @@ describe.skipIf(chromiumPath() === undefined)('the timeline in Chromium', () => 
     await open.close();
   });
 
+  it('leads from idle time to the block that it waits for, and from the end of a rank to what ends the step', async () => {
+    const page = await show();
+    const spoken = page.locator('[role=status][aria-live]');
+    const idle = await point(page, LEFT + 4, TOP + 8 + 34);
+    await page.mouse.click(idle.x, idle.y);
+    await settle(page);
+    expect(await spoken.textContent()).toMatch(/^F0 · forward, Rank 0/);
+    expect(await page.locator('.tooltip strong').textContent()).toBe('F0 · forward');
+    const box = await page.locator(OVER).boundingBox();
+    const after = await point(page, (box?.width ?? 0) - 80, TOP + 8 + 34);
+    await page.mouse.click(after.x, after.y);
+    await settle(page);
+    expect(await spoken.textContent()).toMatch(/^B7 · backward, Rank 0/);
+    await open.close();
+  });
+
   it('moves between blocks by keys alone, speaks them, and leads to the file', async () => {
     const page = await show();
     await page.locator(OVER).focus();

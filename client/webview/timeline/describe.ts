@@ -125,6 +125,17 @@ export function describeIdle(model: TimelineModel, rank: number, time: number): 
   return { title: `Idle · rank ${rank}`, rows };
 }
 
+/** The block that an idle stretch of a rank waits for: what feeds its next block, or after its last one what ends the step. -1: none. */
+export function awaitedBlock({ blocks, links }: TimelineModel, rank: number, time: number): number {
+  const [from, to] = rankRange(blocks, rank);
+  const next = firstAbove(blocks.start, from, to, time);
+  if (next < to) return links.waitsFor(next) ?? next;
+  let last = -1;
+  for (let at = 0; at < blocks.end.length; at += 1)
+    if (last < 0 || (blocks.end[at] ?? 0) > (blocks.end[last] ?? 0)) last = at;
+  return last;
+}
+
 /** Memory of a rank at a moment, against the device where it is known. */
 export function memoryRows(model: TimelineModel, rank: number, time: number): TooltipText['rows'] {
   const scale = memoryScale(model, rank);

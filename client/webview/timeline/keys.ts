@@ -56,6 +56,7 @@ export const KEY_ROWS: readonly KeyRow[] = [
   ['Home End', 'first, last block of the rank'],
   ['p', 'to the block that feeds this one'],
   ['c', 'to the block that this one feeds'],
+  ['click', 'select a block; on idle time, the block that it waits for'],
   ['Enter', 'show the config line of the schedule'],
   ['Esc', 'clear the selection'],
   ['+ −', 'zoom in, out (also the wheel, with Ctrl where ranks scroll)'],

@@ -5,7 +5,7 @@ import type { Size } from '../kit/surface';
 import { axisFrom, fitAxis, resized, toPixel, toValue, zoomOf } from '../kit/viewport';
 import type { Axis } from '../kit/viewport';
 import type { TooltipText } from '../kit/tooltip';
-import { describeBlock, describeIdle, memoryRows } from './describe';
+import { awaitedBlock, describeBlock, describeIdle, memoryRows } from './describe';
 import type { Point } from './lane-input';
 import { GUTTER, IDLE_COLUMN, layoutOf, rankAtY } from './layout';
 import type { LaneLayout } from './layout';
@@ -97,6 +97,14 @@ export function clickedBlock(model: TimelineModel, axis: Axis, layout: LaneLayou
   if (hit >= 0) return hit;
   const near = nearestBlock(model.blocks, lane, time);
   return Math.abs(toPixel(axis, middleOf(model, near)) - (point.x - layout.left)) <= 2 ? near : -1;
+}
+
+/** The block that idle time under a click waits for, or -1 outside the lanes and the step. */
+export function awaitedAt(model: TimelineModel, axis: Axis, layout: LaneLayout, point: Point): number {
+  const lane = rankAtY(layout, point.y);
+  const time = toValue(axis, point.x - layout.left);
+  const inside = point.x >= layout.left && point.x <= layout.left + layout.width;
+  return lane >= 0 && inside && time >= 0 && time <= model.view.makespan ? awaitedBlock(model, lane, time) : -1;
 }
 
 function middleOf(model: TimelineModel, index: number): number {

@@ -17,7 +17,7 @@ import { commandOf } from './keys';
 import type { Command } from './keys';
 import { useLaneInput } from './lane-input';
 import type { Point } from './lane-input';
-import { clickedBlock, fitView, layoutNow, pointedAt, useLaneView, zoomAnchor } from './lane-view';
+import { awaitedAt, clickedBlock, fitView, layoutNow, pointedAt, useLaneView, zoomAnchor } from './lane-view';
 import type { KeptView, LaneView } from './lane-view';
 import { contentHeight, GUTTER, rankAtY, scrollToRank } from './layout';
 import type { LaneLayout } from './layout';
@@ -155,7 +155,11 @@ export function Lanes(props: LanesProps): JSX.Element {
     click: (point) => {
       const lane = rankAtY(layout(), point.y);
       if (lane >= 0) props.onRank(lane);
-      props.onSelect(clickedBlock(model, view.axis, layout(), point));
+      const hit = clickedBlock(model, view.axis, layout(), point);
+      // Idle time leads to what it waits for.
+      const awaited = hit >= 0 ? -1 : awaitedAt(model, view.axis, layout(), point);
+      props.onSelect(hit >= 0 ? hit : awaited);
+      control.show(awaited);
     },
     open: (point) => {
       const index = clickedBlock(model, view.axis, layout(), point);
