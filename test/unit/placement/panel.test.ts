@@ -103,7 +103,7 @@ describe('the picture of a placement', () => {
     const analysis = analyzeText(text, { name: 'serve.yaml', files: SAMPLES });
     const { nodes, traffic } = drawn(analysis, SAMPLES);
     expect([nodes, traffic?.dispatchBytes, traffic?.combineBytes, traffic?.dispatchSeconds]).toEqual([
-      8,
+      4,
       0,
       0,
       undefined,
