@@ -9,11 +9,28 @@ export interface Arguments {
   readonly text: (name: string) => string | undefined;
 }
 
+/** Joins `--name -4`, which node:util would call ambiguous, so that the number itself is what is refused. */
+function joinNegative(args: readonly string[]): string[] {
+  const out: string[] = [];
+  for (const arg of args) {
+    const last = out.at(-1);
+    if (/^-[\d.]/.test(arg) && last !== undefined && /^--[a-z][a-z-]*$/.test(last))
+      out[out.length - 1] = `${last}=${arg}`;
+    else out.push(arg);
+  }
+  return out;
+}
+
 /** Reads `--name value` options and file names; anything else is wrong usage, said in one sentence. */
 export function readArguments(args: readonly string[], names: OptionNames): Arguments {
   const options: ParseArgsConfig['options'] = Object.fromEntries(names.map((name) => [name, { type: 'string' }]));
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    const { values, positionals } = parseArgs({
+      args: joinNegative(args),
+      options,
+      allowPositionals: true,
+      strict: true,
+    });
     return {
       files: positionals,
       text: (name) => {

@@ -57,7 +57,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'peak activations', align: 'right' },
 ];
 
-function durationText({ durations }: ScheduleJson): string | undefined {
+function durationText({ durations, unit }: ScheduleJson): string | undefined {
   if (durations === undefined) return undefined;
   const { F, I, W, B, FB, comm, origin, basis } = durations;
   const values = Object.entries({ F, I, W, B, FB, comm }).map(([name, value]) => `${name} ${number(value)}`);
@@ -66,7 +66,9 @@ function durationText({ durations }: ScheduleJson): string | undefined {
       ? ` ms a stage, mean: cost model of ${basis ?? 'the plan'}`
       : origin === 'unit'
         ? ' (units)'
-        : '';
+        : unit === 'ms'
+          ? ' ms as the file says'
+          : '';
   return `${values.join('  ')}${from}`;
 }
 
@@ -131,9 +133,13 @@ export function scheduleText(json: ScheduleJson, timeline: Timeline): string {
   const { kind, ranks, microbatches, chunks, makespan, idle, peakActivations, bubble, formula } = json;
   const head: [string, string][] = [
     ['Schedule', `${kind}, ${plural(ranks, 'rank')} of ${plural(chunks, 'stage')}, M = ${microbatches}`],
-    ['Makespan', json.unit === 'ms' ? `${number(makespan)} ms` : number(makespan)],
-    ['Bubble', `${percent(bubble)} of every rank's time, mean`],
+    [
+      timeline.deadlock === undefined ? 'Makespan' : 'Stops at',
+      json.unit === 'ms' ? `${number(makespan)} ms` : number(makespan),
+    ],
   ];
+  // Idle time of a run that never ends is no bubble.
+  if (timeline.deadlock === undefined) head.push(['Bubble', `${percent(bubble)} of every rank's time, mean`]);
   if (formula !== undefined)
     head.push(['Formula', `${formula.text} = ${number(formula.value)}${formula.exact ? '' : ' (not exact)'}`]);
   head.push(...explained(json));

@@ -51,6 +51,8 @@ const CSV_BYTES = 64 * 1024 * 1024;
 /** What the options and the file together ask for. */
 interface Asked {
   readonly times: PlanTimes;
+  /** Whether the durations are a file's or the cost model's own; typed-in ones are in any unit. */
+  readonly milliseconds?: boolean;
   readonly source: { readonly spec: ScheduleSpec } | { readonly csv: string };
   /** The plan under the sizes asked for, to try other schedules on it. */
   readonly plan?: ResolvedPlan;
@@ -134,7 +136,8 @@ function askedOfFile(resolved: ResolvedPlan, kind: ScheduleKind | undefined, siz
   const source = { spec: { ...spec, durations: times.durations } };
   // Other schedules are tried with the durations in force here.
   const timed = times.origin === 'stated' ? { ...plan, pipeline: { ...plan.pipeline, durations: times.mean } } : plan;
-  return { times, source, plan: timed, assumed: assumedSizes(resolved, kind, sizes) };
+  const milliseconds = own === undefined && times.origin !== 'unit';
+  return { times, milliseconds, source, plan: timed, assumed: assumedSizes(resolved, kind, sizes) };
 }
 
 const MODES = ['ideal', 'batched', 'overlap', 'overlap-flush', 'torch', 'torch-deferred'] as const;
@@ -201,10 +204,13 @@ function refuse(refusal: ScheduleRefusal, asJson: boolean, { out, err }: Termina
 /** Trying every knob runs some twenty schedules; larger ones are left to the panel, which tries them one by one. */
 const MOST_PASSES_FOR_KNOBS = 8000;
 
-function contextOf({ times, plan, assumed, p2p, steps }: Asked, { order }: Timeline): ScheduleContext {
+function contextOf(
+  { times, milliseconds = false, plan, assumed, p2p, steps }: Asked,
+  { order }: Timeline,
+): ScheduleContext {
   const quick = plan !== undefined && order.ranks > 1 && order.op.length <= MOST_PASSES_FOR_KNOBS;
   const ran = steps === undefined ? undefined : stepsJson(order, times, steps.sync, steps.iterations);
-  return { times, assumed, p2p, steps: ran, ...(quick ? { knobs: knobEffects(plan) } : {}) };
+  return { times, milliseconds, assumed, p2p, steps: ran, ...(quick ? { knobs: knobEffects(plan) } : {}) };
 }
 
 function run(args: readonly string[], terminal: Terminal): ExitCode {
@@ -227,13 +233,13 @@ function run(args: readonly string[], terminal: Terminal): ExitCode {
   if (isRefusal(built)) return refuse(built, format === 'json', terminal);
   const { timeline, formula } = built;
   const document = (): ScheduleJson => scheduleJson(timeline, formula, contextOf(asked, timeline));
-  const inMilliseconds = asked.times.origin === 'model';
   const print = {
     text: () => scheduleText(document(), timeline),
     json: () => `${JSON.stringify(document())}\n`,
     csv: () => torchCsv(timeline.order),
     svg: () => scheduleSvg(timeline),
-    trace: () => `${JSON.stringify(chromeTrace(timeline, inMilliseconds ? { microsecondsPerUnit: 1000 } : {}))}\n`,
+    trace: () =>
+      `${JSON.stringify(chromeTrace(timeline, asked.milliseconds === true ? { microsecondsPerUnit: 1000 } : {}))}\n`,
   };
   terminal.out(print[format]());
   if (timeline.deadlock === undefined) return EXIT.fine;

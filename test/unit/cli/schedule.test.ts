@@ -76,6 +76,36 @@ describe('shardlens schedule', () => {
     expect(drawn.filter((line) => /F0 .*F1 .*F2 .*B2/.test(line))).toHaveLength(2);
   });
 
+  it('knows that a file gives milliseconds and that typed-in durations have any unit', async () => {
+    const plan = 'deepseek-v3-2048xH800.shardlens.yaml';
+    const own = (await shardlens(['schedule', plan])).out;
+    expect(own).toMatch(/Makespan +[\d,.]+ ms\n/);
+    expect(own).toMatch(/Durations .* ms as the file says\n/);
+    expect(await json<ScheduleJson>(['schedule', plan])).toMatchObject({ unit: 'ms' });
+    const typed = (await shardlens(['schedule', plan, '--durations', 'F=1,B=2'])).out;
+    expect(typed).toMatch(/Makespan +[\d,.]+\n/);
+    expect(typed).not.toContain(' ms');
+  });
+
+  it('says where a schedule that cannot finish stops, and calls nothing its bubble', async () => {
+    const folder = folderWith({ 'stuck.csv': '0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n' });
+    try {
+      const { code, out, err } = await shardlens(['schedule', '--kind', 'stuck.csv'], folder.path);
+      expect(code).toBe(1);
+      expect(err).toMatch(/rank 0 at 0B0 waits for 1B0.*rank 1 at 1F1 waits for 0F1/);
+      expect(out).toMatch(/Stops at +1\n/);
+      expect(out).not.toMatch(/Makespan|Bubble/);
+    } finally {
+      folder.dispose();
+    }
+  });
+
+  it('names a negative size and what is legal', async () => {
+    const { code, err } = await shardlens(['schedule', '--kind', '1f1b', '--ranks', '4', '--microbatches', '-4']);
+    expect(code).toBe(2);
+    expect(err).toContain('--microbatches must be a whole number of at least 1, not "-4"');
+  });
+
   it('tells what the framework would refuse, with exit code 1', async () => {
     const { code, out, err } = await shardlens(['schedule', '--kind', 'dualpipe', ...sizes(3, 8)]);
     expect({ code, out }).toEqual({ code: 1, out: '' });

@@ -61,6 +61,8 @@ export interface StepsJson {
 /** What the document says beyond the bare schedule. */
 export interface ScheduleContext {
   readonly times: PlanTimes;
+  /** Whether the durations are milliseconds: a file's and the cost model's are, typed-in ones are in any unit. */
+  readonly milliseconds: boolean;
   readonly knobs?: readonly KnobEffect[];
   readonly assumed?: readonly string[];
   readonly p2p?: P2pMode | undefined;
@@ -73,13 +75,13 @@ function rounded(value: number): number {
 }
 
 function contextFields(timeline: Timeline, context: ScheduleContext): Partial<ScheduleJson> {
-  const { times, knobs, assumed, p2p, steps } = context;
+  const { times, milliseconds, knobs, assumed, p2p, steps } = context;
   const { origin, basis, mean } = times;
   const buffers = timeline.deadlock === undefined ? bufferPeaks(timeline, times.durations.comm) : undefined;
   const explanation = explanationJson(timeline, times.durations);
   const { F, B, I, W, FB, comm } = mean;
   return {
-    unit: origin === 'model' ? 'ms' : 'unit',
+    unit: milliseconds ? 'ms' : 'unit',
     durations: {
       F: rounded(F),
       B: rounded(B),
