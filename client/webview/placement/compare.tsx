@@ -208,6 +208,7 @@ export function Compare({ model, theme, rows, onPolicy, onLayer }: CompareProps)
         <p class="note">Placing the experts by every policy…</p>
       </section>
     );
+  const columns = COLUMNS.filter(([, , value]) => rows.some((row) => value(row) !== ''));
   return (
     <section class="compare">
       <h2>Other placements of the same sizes</h2>
@@ -216,7 +217,7 @@ export function Compare({ model, theme, rows, onPolicy, onLayer }: CompareProps)
           <thead>
             <tr>
               <th scope="col">placement</th>
-              {COLUMNS.map(([title, hint]) => (
+              {columns.map(([title, hint]) => (
                 <th key={title} scope="col" class="num" title={hint}>
                   {title}
                 </th>
@@ -237,12 +238,12 @@ export function Compare({ model, theme, rows, onPolicy, onLayer }: CompareProps)
                   )}
                 </th>
                 {row.refusal !== undefined ? (
-                  <td colSpan={COLUMNS.length + 1} class="note">
+                  <td colSpan={columns.length + 1} class="note">
                     {row.refusal}
                   </td>
                 ) : (
                   <>
-                    {COLUMNS.map(([title, , value]) => (
+                    {columns.map(([title, , value]) => (
                       <td key={title} class="num">
                         {value(row)}
                       </td>

@@ -84,6 +84,37 @@ describe('writing for TensorRT-LLM', () => {
 });
 
 describe('the picture of a placement', () => {
+  const twice = (layers: number): string =>
+    JSON.stringify({
+      physical_to_logical_map: Array.from({ length: layers }, () => Array.from({ length: 288 }, (_, at) => at % 256)),
+    });
+
+  it('takes the slots of TensorRT-LLM from the placement that the config names', () => {
+    const rows = Array.from(
+      { length: 58 },
+      (_, at) => `  ${at + 3}: [${Array.from({ length: 288 }, (__, id) => id % 256).join(', ')}]\n`,
+    );
+    const files = {
+      'b.yaml': `num_slots: 288\ninitial_global_assignments:\n${rows.join('')}layer_updates_per_iter: 0\n`,
+    };
+    const text =
+      '# shardlens: model=deepseek-ai/DeepSeek-V3\ntensor_parallel_size: 32\nmoe_expert_parallel_size: 32\nmoe_config:\n  load_balancer: ./b.yaml\n';
+    const analysis = analyzeText(text, { name: 'trt.yaml', files });
+    const own = drawn(analysis, files);
+    expect([own.policy, own.slots, own.notes]).toEqual(['file', 288, []]);
+    expect(drawn(analysis, files, { policy: 'eplb' }).slots).toBe(288);
+  });
+
+  it('says that a placement does not fit its config', () => {
+    const files = { 'm.json': twice(61) };
+    const text = sampleText('sglang-deepseek-v3.yaml')
+      .replace(LOADS, 'm.json')
+      .replace('redundant-experts: 32', 'redundant-experts: 64');
+    const view = drawn(analyzeText(text, { name: 'serve.yaml', files }), files);
+    expect(view.policy).toBe('eplb');
+    expect(view.notes?.[0]).toMatch(/^The placement of the file does not fit 320 slots of 256 experts on 32 GPUs/);
+  });
+
   it('of a config carries traffic, weights and every framework’s balance', () => {
     const analysis = analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: SAMPLES });
     const view = drawn(analysis, SAMPLES);

@@ -169,6 +169,23 @@ export function singleNote({ slots, gpus, experts }: PlacementShape, policy: Pla
     : [];
 }
 
+/** TensorRT-LLM counts its slots in the placement file alone. */
+function withFileSlots(
+  shape: PlacementShape | undefined,
+  { plan }: ResolvedPlan,
+  width: number | undefined,
+): PlacementShape | undefined {
+  const counted = plan.dialect === 'tensorrt-llm' && plan.experts.redundant === undefined;
+  return shape !== undefined && counted && width !== undefined && width > shape.slots
+    ? { ...shape, slots: width }
+    : shape;
+}
+
+/** Says that a placement somebody wrote is not the one in view. */
+function misfitNote({ slots, experts, gpus }: PlacementShape, policy: PlacementPolicy): string {
+  return `The placement of the file does not fit ${slots} slots of ${experts} experts on ${gpus} GPUs; this is what ${policy} would place.`;
+}
+
 /** Places the experts of a plan under its own or the asked policy, on the loads at hand or, without any, on equal loads; all at once. */
 export function plannedPlacement(
   resolved: ResolvedPlan,
@@ -189,9 +206,11 @@ export function* plannedInTurns(
 ): Generator<undefined, PlannedPlacement | PlacementRefusal | undefined> {
   const known = knownOf(resolved);
   const own = resolved.plan.dialect === 'placement' ? fileShape(resolved, sources, sizes) : undefined;
-  const shape = own?.shape ?? placementShape(resolved, sizes);
-  if (shape === undefined) return undefined;
   const rows = sources.map === undefined ? undefined : moeOnly(sources.map.physicalToLogical, known);
+  const planned = placementShape(resolved, sizes);
+  const shape =
+    own?.shape ?? (sizes.slots === undefined ? withFileSlots(planned, resolved, rows?.[0]?.length) : planned);
+  if (shape === undefined) return undefined;
   const wantsFile = asked === undefined || asked === 'file';
   const fixed = rows !== undefined && wantsFile ? placementOf(rows, shape, 'file') : undefined;
   const { loads, uniform } = loadsFor(sources, known, fixed?.shape ?? shape);
@@ -210,6 +229,7 @@ export function* plannedInTurns(
       known === undefined ? (sources.map?.firstLayer ?? sources.loads?.firstLayer ?? 0) : moeRows(known).first,
     notes: [
       ...(own?.notes ?? []),
+      ...(rows !== undefined && wantsFile && fixed === undefined ? [misfitNote(shape, policy)] : []),
       ...(fixed === undefined
         ? [...fallbackNote(placement.shape, policy), ...singleNote(placement.shape, policy)]
         : []),
