@@ -69,6 +69,28 @@ const CASES: readonly RuleCase[] = [
     silent: P('tensor_parallel_degree = 4; expert_parallel_degree = 4; expert_tensor_parallel_degree = 4'),
   },
   {
+    rule: 'expert-world-not-divisible',
+    severity: 'error',
+    says: /CP 1 × TP 1 = 64; the nearest legal value is 64\./,
+    fires: P('data_parallel_shard_degree = 64; expert_parallel_degree = 128', {
+      model: 'name = "deepseek_v3"; flavor = "671B"',
+    }),
+    silent: P('data_parallel_shard_degree = 16; tensor_parallel_degree = 8; expert_parallel_degree = 128', {
+      model: 'name = "deepseek_v3"; flavor = "671B"',
+    }),
+  },
+  {
+    rule: 'experts-not-divisible',
+    severity: 'warning',
+    says: /^routed experts 256 cannot be split/,
+    fires: P('data_parallel_shard_degree = 48; expert_parallel_degree = 48', {
+      model: 'name = "deepseek_v3"; flavor = "671B"',
+    }),
+    silent: P('data_parallel_shard_degree = 64; expert_parallel_degree = 64', {
+      model: 'name = "deepseek_v3"; flavor = "671B"',
+    }),
+  },
+  {
     rule: 'global-batch-not-divisible',
     severity: 'error',
     fires: job({ training: 'local_batch_size = 3; global_batch_size = 16; seq_len = 8192' }, '# shardlens: gpus=2'),

@@ -44,6 +44,26 @@ const expertTensor: Check = {
   },
 };
 
+const expertMesh: Check = {
+  rule: 'expert-world-not-divisible',
+  severity: 'error',
+  covers: [],
+  keys: ['parallelism.expert_parallel_degree', 'parallelism.data_parallel_shard_degree'],
+  source: titan('distributed/parallel_dims.py', 'ParallelDims.build_mesh'),
+  says: (job) => {
+    const [expert, own, shard] = [job.degree('expert', 1), job.degree('expertTensor', 1), job.degree('shard', -1)];
+    const [tensor, context] = [job.degree('tensor', 1), job.degree('context', 1)];
+    if (expert === undefined || own === undefined || shard === undefined) return undefined;
+    if (tensor === undefined || context === undefined || expert <= 1 || shard < 1 || ![1, tensor].includes(own))
+      return undefined;
+    const ranks = shard * context * tensor;
+    if (ranks % (expert * own) === 0) return undefined;
+    let near = Math.min(expert, Math.floor(ranks / own));
+    while (near > 1 && ranks % (near * own) !== 0) near -= 1;
+    return `expert_parallel_degree ${expert} does not divide the ranks that experts are laid over, shard degree ${shard} × CP ${context} × TP ${tensor}${own > 1 ? ` ÷ ETP ${own}` : ''} = ${ranks / own}; the nearest legal value is ${near}.`;
+  },
+};
+
 const replicatedOnly: Check = {
   rule: 'replication-without-sharding',
   severity: 'error',
@@ -281,6 +301,7 @@ const balancer: Check = {
 export const titanConditions: readonly Check[] = [
   shardDegree,
   expertTensor,
+  expertMesh,
   replicatedOnly,
   ...deepep,
   ...pipelineConditions,

@@ -1,5 +1,7 @@
 import type { ModelSpec } from '../../engine/model/spec';
 import type { Planned, Sourced } from '../../plan/plan';
+import type { Entry } from '../../syntax/tree';
+import { placeOf } from '../common/nodes';
 import { derived, written } from '../common/sourced';
 import type { TitanJob } from './job';
 import type { Flavor } from './schema-data';
@@ -39,6 +41,11 @@ function expertLayers(flavor: Flavor): readonly boolean[] | undefined {
   );
 }
 
+/** A size that stands at the flavor but is not called so: messages name it by what it is. */
+function sized(value: unknown, note: string, entry: Entry): Sourced<unknown> {
+  return { ...derived(value, note), at: placeOf(entry) };
+}
+
 /** The model that family and flavor name, in the sizes of torchtitan's own table. */
 export function readTitanModel(job: TitanJob): Planned<ModelSpec> {
   const entry = job.entry('model.flavor') ?? job.entry('model.name');
@@ -54,7 +61,7 @@ export function readTitanModel(job: TitanJob): Planned<ModelSpec> {
   const note = `torchtitan's table of ${title}`;
   const sizes = SIZES.flatMap((key): [string, Sourced<unknown>][] => {
     const value = flavor[key];
-    return value === undefined ? [] : [[key, derived(value, note, entry)]];
+    return value === undefined ? [] : [[key, sized(value, note, entry)]];
   });
   const moe = expertLayers(flavor);
   return {
