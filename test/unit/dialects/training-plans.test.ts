@@ -380,6 +380,15 @@ describe('NeMo-RL', () => {
     expect(complete?.(plan, { model: { layers: { value: 31, origin: 'default' } } })).toEqual(plan);
   });
 
+  it('shards the states as every base does while the base is not at hand', () => {
+    const text = `defaults: grpo_math_1B.yaml\n${fixture('nemo-rl/grpo.yaml')
+      .replace(/^defaults:.*\n/m, '')
+      .replace(/^ *use_distributed_optimizer:.*\n/m, '')}`;
+    expect(readAs('nemo-rl', text).plan.optimizer.zeroStage).toMatchObject({ value: 1, origin: 'default' });
+    const whole = text.replace(/^defaults:.*\n/m, '');
+    expect(readAs('nemo-rl', whole).plan.optimizer.zeroStage).toBeUndefined();
+  });
+
   it('leaves the GPUs of generation out of the world of training', () => {
     const apart = fixture('nemo-rl/grpo.yaml').replace(
       'colocated:\n      enabled: true',

@@ -117,11 +117,15 @@ function megatronSections(source: Source): Sections {
     optimizer: present<Plan['optimizer']>({
       stack: byDefault('megatron', 'the Megatron backend'),
       kind: taken(source, at('optimizer.optimizer'), kind === 'adam' ? 'adam' : kind === 'sgd' ? 'sgd' : undefined),
-      zeroStage: taken(
-        source,
-        at('optimizer.use_distributed_optimizer'),
-        distributed === undefined ? undefined : distributed ? (1 as const) : (0 as const),
-      ),
+      // Every base that NeMo-RL ships shards the states; without the base at hand that is what runs.
+      zeroStage:
+        distributed === undefined && source.complete === false
+          ? byDefault(1, 'examples/configs of NeMo-RL set use_distributed_optimizer')
+          : taken(
+              source,
+              at('optimizer.use_distributed_optimizer'),
+              distributed === undefined ? undefined : distributed ? (1 as const) : (0 as const),
+            ),
       offloadOptimizer: taken(source, at('optimizer.optimizer_cpu_offload'), offload),
     }),
     recompute: recomputeOf(source, MEGATRON),
