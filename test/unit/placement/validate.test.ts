@@ -202,6 +202,9 @@ describe('placements that are broken in other ways', () => {
       'GPU 0 holds expert 0 more than once',
       2,
     ],
+    ['a slot with two lines', 'layer,slot,expert\n3,0,0\n3,0,1\n', {}, 'Layer 3 has a second line for slot 0.', 2],
+    ['a line that breaks off', 'layer,expert,load\n3,0,5\n3,1\n', {}, 'fewer fields than the header', 2],
+    ['a layer that is none', 'layer,expert,load\nx,0,5\n3,0,7\n', {}, 'x is no layer', 1],
     ['a slot that no line has', 'layer,slot,expert\n3,0,0\n3,2,1\n3,3,2\n', {}, 'Layer 3, slot 1 holds no expert.', 2],
   ])('tells of %s', (_, text, context, words, line) => {
     const told = check(text, 'x.json', context).filter(({ message }) => message.includes(words));

@@ -117,7 +117,7 @@ function rowsOf(lines: readonly Line[], header: Header): Rows {
   const gpus = new Set<number>();
   for (const { fields } of lines) {
     const [layer, key, value] = [header.layer, header.key, header.value].map((column) => fields[column]);
-    if (layer === undefined || key === undefined || value === undefined) continue;
+    if (layer === undefined || key === undefined || value === undefined || !/^\d+$/.test(layer.text)) continue;
     const gpu = header.gpu < 0 ? 0 : Number(fields[header.gpu]?.text);
     if (header.gpu >= 0) gpus.add(gpu);
     const cells = layers.get(layer.text) ?? [];
@@ -130,6 +130,41 @@ function rowsOf(lines: readonly Line[], header: Header): Rows {
     return { key, keySpan: span, value: { kind: 'list', items, span } satisfies ListNode };
   });
   return { entries, gpus: gpus.size };
+}
+
+/** What is wrong with a line of a table. */
+export interface TableFault {
+  readonly rule: 'placement-ragged' | 'placement-wrong-layers' | 'placement-wrong-slots';
+  readonly message: string;
+  readonly span: Span;
+}
+
+/** Lines without a field that is needed, layers that are no number, and slots or experts that stand twice. */
+export function tableFaults(text: string): readonly TableFault[] {
+  const [first, ...lines] = linesOf(text);
+  const header = headerOf(first);
+  if (header === undefined) return [];
+  const seen = new Set<string>();
+  const needed = [header.layer, header.gpu, header.key, header.value].filter((column) => column >= 0);
+  return lines.flatMap(({ fields, span }): TableFault[] => {
+    const layer = fields[header.layer];
+    if (layer === undefined || needed.some((column) => fields[column] === undefined))
+      return [{ rule: 'placement-ragged', message: 'The line has fewer fields than the header.', span }];
+    if (!/^\d+$/.test(layer.text))
+      return [
+        {
+          rule: 'placement-wrong-layers',
+          message: `${layer.text} is no layer: a whole number from 0.`,
+          span: layer.span,
+        },
+      ];
+    const name = [header.layer, header.gpu, header.key].map((column) => fields[column]?.text ?? '').join(' ');
+    const what = `${header.isMap ? 'slot' : 'expert'} ${fields[header.key]?.text ?? ''}`;
+    const message = `Layer ${layer.text} has a second line for ${what}.`;
+    if (seen.has(name)) return [{ rule: 'placement-wrong-slots', message, span }];
+    seen.add(name);
+    return [];
+  });
 }
 
 function spansOf(items: readonly ConfigNode[], side: 'start' | 'end'): number[] {

@@ -1,5 +1,6 @@
 import type { Finding, Fix } from '../../plan/finding';
 import type { ConfigTree } from '../../syntax/tree';
+import { tableFaults } from './csv';
 import { mapsOf, numberAt, recognisePlacement, type RecognisedPlacement } from './recognise';
 import { newSink, SOURCES, type PlacementContext, type Sink } from './sink';
 import { checkAscend, checkKeys, checkLayers, checkRanks, checkTrtllm } from './validate-formats';
@@ -57,6 +58,8 @@ export function checkPlacementFile(tree: ConfigTree, known: PlacementContext = {
   const out = newSink(SOURCES[found.format]);
   const context = withOwnRanks(found, known);
   checkKeys(found, tree, out);
+  if (found.format.startsWith('csv'))
+    for (const { rule, message, span } of tableFaults(tree.text)) out.add(rule, 'error', message, span);
   const at = found.main.keySpan;
   switch (found.format) {
     case 'sglang-dump':
