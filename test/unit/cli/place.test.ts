@@ -256,6 +256,23 @@ describe('shardlens place', () => {
     }
   });
 
+  it('says what is wrong with a file of tensors', async () => {
+    const whole = safetensors({ '10_3': [1, 2, 3, 4] });
+    const folder = folderWith({
+      'cut.safetensors': whole.slice(0, -4),
+      'header.safetensors': whole.slice(0, 12),
+      'empty.pt': '',
+    });
+    try {
+      const said = async (file: string) => (await shardlens(['place', file, '--gpus', '2'], folder.path)).err;
+      expect(await said('cut.safetensors')).toContain('the tensor 10_3 of a safetensors file ends after the file');
+      expect(await said('header.safetensors')).toContain('the header of a safetensors file is broken or longer');
+      expect(await said('empty.pt')).toContain('the file is empty');
+    } finally {
+      folder.dispose();
+    }
+  });
+
   it('tells what EPLB would refuse, with exit code 1', async () => {
     const { code, out, err } = await shardlens(['place', SERVE, '--replicas', '290']);
     expect({ code, out }).toEqual({ code: 1, out: '' });

@@ -43,18 +43,22 @@ function valuesOf(view: DataView, start: number, entry: unknown): Float64Array |
   return Float64Array.from({ length: count }, (_, index) => reader.read(view, start + from + index * reader.size));
 }
 
-/** Counts of one `rank*.safetensors`; keys other than `<iteration>_<layer>` (raw and co-occurrence counts) are passed over. */
-function countsOf(bytes: Uint8Array): Counted[] | undefined {
+/**
+ * Counts of one `rank*.safetensors`, or what is wrong with it; keys other than `<iteration>_<layer>` (raw and co-occurrence counts) are
+ * passed over.
+ */
+function countsOf(bytes: Uint8Array): Counted[] | string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const header = headerOf(view);
-  if (header === undefined) return undefined;
+  if (header === undefined) return 'the header of a safetensors file is broken or longer than the file';
   const start = HEADER_BYTES + Number(view.getBigUint64(0, true));
   const out: Counted[] = [];
   for (const [key, entry] of Object.entries(header)) {
     const layer = /^\d+_(\d+)$/.exec(key)?.[1];
     if (layer === undefined || typeof entry !== 'object' || entry === null) continue;
     const values = valuesOf(view, start, entry);
-    if (values === undefined) return undefined;
+    if (values === undefined)
+      return `the tensor ${key} of a safetensors file ends after the file or is none of ${Object.keys(READERS).join(', ')}`;
     out.push({ layer: Number(layer), values });
   }
   return out;
@@ -80,7 +84,8 @@ export function readTrtStatistics(metaInfo: string, ranks: readonly Uint8Array[]
 
 /** One safetensors file of counts on its own: the number of experts is what its first count holds. */
 export function readSafetensors(bytes: Uint8Array): PlacementFile {
-  return sumRanks(countsOf(bytes)?.[0]?.values.length ?? 1, [bytes]);
+  const counts = countsOf(bytes);
+  return typeof counts === 'string' ? refused(counts) : sumRanks(counts[0]?.values.length ?? 1, [bytes]);
 }
 
 function sumRanks(experts: unknown, ranks: readonly Uint8Array[]): PlacementFile {
@@ -90,7 +95,7 @@ function sumRanks(experts: unknown, ranks: readonly Uint8Array[]): PlacementFile
   const sums = new Map<number, Float64Array>();
   for (const bytes of ranks) {
     const counts = countsOf(bytes);
-    if (counts === undefined) return refused('a rank*.safetensors cannot be read as safetensors with numbers');
+    if (typeof counts === 'string') return refused(counts);
     for (const { layer, values } of counts) {
       if (values.length !== experts)
         return refused(`layer ${layer} has ${values.length} counts where num_experts is ${experts}`);
