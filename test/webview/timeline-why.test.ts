@@ -62,6 +62,16 @@ describe.skipIf(chromiumPath() === undefined)('why a step takes as long as it do
     await open.close();
   });
 
+  it('keeps the names of an overlapped block readable in a narrow panel', async () => {
+    const page = await show({ width: 560 });
+    await key(page, 'w');
+    const strip = page.locator('.overlap .strip');
+    expect(await strip.evaluate((box) => box.scrollWidth > box.clientWidth)).toBe(true);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
+    expect(await axeViolations(page)).toEqual([]);
+    await open.close();
+  });
+
   it('tries knobs on demand, can stop, and lays one beside the file’s own schedule', async () => {
     const page = await show();
     await key(page, 'w');
@@ -71,6 +81,8 @@ describe.skipIf(chromiumPath() === undefined)('why a step takes as long as it do
     const asked = (await open.posted()).filter(({ type }) => type === 'sweep');
     expect(asked).toEqual([{ type: 'sweep' }, { type: 'sweep', stop: true }, { type: 'sweep' }]);
     await open.send({ type: 'sweep', answer: sweep });
+    const batch = page.locator('.knobs tr', { hasText: 'global batch' });
+    expect(await batch.textContent()).toMatch(/4096 → 8192−\d+\.\d % a sample/);
     await page.getByRole('button', { name: 'DualPipe → DualPipeV' }).click();
     expect(await open.posted()).toContainEqual({ type: 'compare', ask: { kind: 'dualpipev' } });
     await open.send({ type: 'compare', answer: view({ kind: 'dualpipev', sameWork: true }), label: '' });

@@ -35,37 +35,40 @@ export function OverlapLanes({ overlap, unit }: { readonly overlap: OverlapView;
   return (
     <div class="overlap">
       <h2>Inside one overlapped block of stage {overlap.stage}</h2>
-      <svg viewBox={`0 0 ${WIDTH} ${2 * (ROW + GAP) + TOP + 16}`} role="img" aria-label={label}>
-        {(['compute', 'communication'] as const).map((lane, row) => (
-          <text key={lane} x={LEFT - 8} y={TOP + row * (ROW + GAP) + ROW / 2 + 4} text-anchor="end">
-            {lane === 'compute' ? lane : 'exchange'}
+      <div class="strip" tabIndex={0} role="group" aria-label="Lanes of the block">
+        <svg viewBox={`0 0 ${WIDTH} ${2 * (ROW + GAP) + TOP + 16}`} role="img" aria-label={label}>
+          {(['compute', 'communication'] as const).map((lane, row) => (
+            <text key={lane} x={LEFT - 8} y={TOP + row * (ROW + GAP) + ROW / 2 + 4} text-anchor="end">
+              {lane === 'compute' ? lane : 'exchange'}
+            </text>
+          ))}
+          {overlap.phases.map((phase) => {
+            const x = LEFT + phase.start * scale;
+            const width = Math.max(0.5, (phase.end - phase.start) * scale - 1);
+            const y = TOP + (phase.lane === 'compute' ? 0 : ROW + GAP);
+            return (
+              <g key={`${phase.label}${phase.half}${phase.start}`} class={phaseClass(phase)}>
+                <rect x={x} y={y} width={width} height={ROW} />
+                <text x={x + width / 2} y={y + ROW / 2 + 4} text-anchor="middle">
+                  {shortest(phase.label, width)}
+                </text>
+                <title>
+                  {phase.label}: {time(phase.start)} – {time(phase.end)}
+                </title>
+              </g>
+            );
+          })}
+          <text x={LEFT} y={TOP + 2 * (ROW + GAP) + 10}>
+            0
           </text>
-        ))}
-        {overlap.phases.map((phase) => {
-          const x = LEFT + phase.start * scale;
-          const width = Math.max(0.5, (phase.end - phase.start) * scale - 1);
-          const y = TOP + (phase.lane === 'compute' ? 0 : ROW + GAP);
-          return (
-            <g key={`${phase.label}${phase.half}${phase.start}`} class={phaseClass(phase)}>
-              <rect x={x} y={y} width={width} height={ROW} />
-              <text x={x + width / 2} y={y + ROW / 2 + 4} text-anchor="middle">
-                {shortest(phase.label, width)}
-              </text>
-              <title>
-                {phase.label}: {time(phase.start)} – {time(phase.end)}
-              </title>
-            </g>
-          );
-        })}
-        <text x={LEFT} y={TOP + 2 * (ROW + GAP) + 10}>
-          0
-        </text>
-        <text x={WIDTH - 4} y={TOP + 2 * (ROW + GAP) + 10} text-anchor="end">
-          {time(overlap.makespan)}
-        </text>
-      </svg>
+          <text x={WIDTH - 4} y={TOP + 2 * (ROW + GAP) + 10} text-anchor="end">
+            {time(overlap.makespan)}
+          </text>
+        </svg>
+      </div>
       <p class="note">
-        {overlap.basis}; {percent(exposed)} of the block is communication that no compute hides.
+        {overlap.basis}; {percent(exposed)} of the block is communication that no compute hides. Where names do not fit:
+        A attention, M MLP, D dispatch, C combine, P pipeline transfer; f forward, b backward, w backward for weight.
       </p>
     </div>
   );

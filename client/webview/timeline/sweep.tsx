@@ -231,7 +231,7 @@ export function Sweep({ extras }: { readonly extras: Extras }): JSX.Element {
     <section class="side sweep" aria-label="Schedules compared">
       <div>
         <ParetoChart view={sweep} />
-        <p class="note">◆ the file · ■ not beaten in time and memory · × does not fit · ● others</p>
+        <p class="note">◆ the file · ■ not beaten in time and memory · × does not fit · ○ others</p>
         {sweep.refused.map(({ title, reason }) => (
           <p key={title} class="note">
             {title}: {reason}

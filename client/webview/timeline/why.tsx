@@ -78,11 +78,21 @@ function signed(value: number, text: string): string {
   return `${value < 0 ? '−' : '+'}${text.replace(/^-/, '')}`;
 }
 
-/** `−6.1 % step, +0.9 GiB`. */
-export function effectText(stepChange: number, bytesChange: number | undefined, fits: boolean | undefined): string {
-  const step = signed(stepChange, `${percent(Math.abs(stepChange))} step`);
+/** `−6.1 % step, +0.9 GiB`; the time of a sample where the batch itself changes. */
+export function effectText(
+  stepChange: number,
+  bytesChange: number | undefined,
+  fits: boolean | undefined,
+  of = 'step',
+): string {
+  const step = signed(stepChange, `${percent(Math.abs(stepChange))} ${of}`);
   const bytes = bytesChange === undefined ? '' : `, ${signed(bytesChange, `${gib(Math.abs(bytesChange))} GiB`)}`;
   return `${step}${bytes}${fits === false ? ', does not fit' : ''}`;
+}
+
+/** Overlapped blocks take less time than their passes one by one, so a step can be shorter than its work. */
+function overWorkText(share: number): string {
+  return share < 0 ? `−${percent(-share)}: overlapped blocks save more than idle time costs` : percent(share);
 }
 
 /** Steps in a row, with and without a barrier between them. */
@@ -137,7 +147,12 @@ function Knobs({ extras, steps }: KnobsProps): JSX.Element {
                   </button>
                 </td>
                 <td>
-                  {effectText(knob.stepChange, knob.bytesChange, knob.fits)}
+                  {effectText(
+                    knob.stepChange,
+                    knob.bytesChange,
+                    knob.fits,
+                    knob.perSample === true ? 'a sample' : 'step',
+                  )}
                   {knob.bytesChange === undefined ? activationsText(knob.activationsChange) : ''}
                 </td>
               </tr>
@@ -173,7 +188,7 @@ export function Why({ model, extras, critical, onCritical }: WhyProps): JSX.Elem
             ? `Warm-up ${percent(idle.warmup / whole)}, steady ${percent(idle.steady / whole)}, cool-down ${percent(idle.cooldown / whole)}. `
             : 'No rank is ever idle. '}
           Three numbers are called bubble: idle share {percent(bubbles.idleShare)}, span idle {text(bubbles.spanIdle)}{' '}
-          (no barrier at the end), over work {percent(bubbles.overWork)}.
+          (no barrier at the end), over work {overWorkText(bubbles.overWork)}.
         </p>
       </div>
       <div>

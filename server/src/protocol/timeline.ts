@@ -147,6 +147,8 @@ export interface KnobView {
   readonly knob: string;
   readonly text: string;
   readonly stepChange: number;
+  /** The change is that of one sample's time: a larger batch takes a longer step. */
+  readonly perSample?: boolean;
   readonly bytesChange?: number;
   /** In whole microbatches of the file's size. */
   readonly activationsChange: number;

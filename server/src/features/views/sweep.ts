@@ -12,7 +12,7 @@ const KNOB_WORDS: Readonly<Record<KnobEffect['knob'], string>> = {
   microbatches: 'microbatches',
   chunks: 'chunks a rank',
   groupSize: 'group size',
-  batch: 'global batch, a sample’s time',
+  batch: 'global batch',
 };
 
 function knobView(effect: KnobEffect): KnobView {
@@ -25,6 +25,7 @@ function knobView(effect: KnobEffect): KnobView {
     knob: KNOB_WORDS[knob],
     text: `${name(from)} → ${name(value)}`,
     stepChange,
+    ...(knob === 'batch' ? { perSample: true } : {}),
     activationsChange,
     ...(bytesChange === undefined ? {} : { bytesChange }),
     ...(fits === undefined ? {} : { fits }),
