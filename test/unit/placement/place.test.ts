@@ -22,6 +22,13 @@ describe('place', () => {
     expect(copies.reduce((a, b) => a + b, 0)).toBe(SHAPE.slots);
   });
 
+  it('takes a negative zero for no load', () => {
+    const zeros = [Float64Array.from([9, 0, 1, 1, 5, 0, 1, 1])];
+    const negative = [Float64Array.from([9, -0, 1, 1, 5, -0, 1, 1])];
+    for (const policy of ['eplb', 'eplb-global'] as const)
+      expect(place(negative, SHAPE, policy)).toEqual(place(zeros, SHAPE, policy));
+  });
+
   it.each([
     [{ ...SHAPE, slots: 7 }, 'slots', 'every expert needs at least one slot'],
     [{ ...SHAPE, slots: 13 }, 'slots', '12 and 16'],

@@ -22,13 +22,6 @@ export function shareOf(load: number, copies: number, { shares }: Arithmetic): n
 }
 
 const INDEX_BITS = 2 ** 21;
-const bits = new DataView(new ArrayBuffer(4));
-
-/** Bits of a non-negative float32: they order as the numbers do. */
-function orderedBits(value: number): number {
-  bits.setFloat32(0, value);
-  return bits.getUint32(0);
-}
 
 /**
  * Indices of float32 weights, heaviest first, equal weights in their order. Weight bits and index share one number (32 + 21 bits of
@@ -36,8 +29,13 @@ function orderedBits(value: number): number {
  */
 function orderOfFloats(weights: Float64Array): Int32Array {
   const n = weights.length;
+  const floats = new Float32Array(n);
+  // Adding zero makes a negative zero, whose bits are the greatest, a plain one.
+  for (let i = 0; i < n; i += 1) floats[i] = (weights[i] ?? 0) + 0;
+  // Bits of float32 numbers that are not negative order as the numbers do.
+  const bits = new Uint32Array(floats.buffer);
   const keys = new Float64Array(n);
-  for (let i = 0; i < n; i += 1) keys[i] = orderedBits(weights[i] ?? 0) * INDEX_BITS + (n - 1 - i);
+  for (let i = 0; i < n; i += 1) keys[i] = (bits[i] ?? 0) * INDEX_BITS + (n - 1 - i);
   keys.sort();
   const order = new Int32Array(n);
   for (let i = 0; i < n; i += 1) order[i] = n - 1 - ((keys[n - 1 - i] ?? 0) % INDEX_BITS);
