@@ -53,6 +53,13 @@ describe('a training layout in the words of another framework', () => {
     expect(titan?.text).toContain('expert_parallel_degree = 8');
     expect(titan?.report.join('\n')).toMatch(/has no counterpart and was left out/);
   });
+  it('names what is no part of the layout', () => {
+    const server = analyzeText(`${SERVERS.vllm}port: 8000\nserved-model-name: chat\n`, { name: 'server.yaml' });
+    expect(translate(server, 'sglang')?.report).toContain(
+      'Not part of the layout, and left for you to carry over: port, served-model-name.',
+    );
+    expect(translate(analyzeText(SERVERS.vllm, { name: 'server.yaml' }), 'sglang')?.report.join()).not.toMatch(/carry/);
+  });
   it('writes JSON without comments, and what DeepSpeed cannot say into the report', () => {
     const result = translate(source, 'deepspeed');
     expect(JSON.parse(result?.text ?? '')).toEqual({

@@ -1,4 +1,5 @@
 import type { Analysis } from '../analysis';
+import type { ConfigNode } from '../../syntax/tree';
 import { writeConfig, type WritableTree } from '../../syntax/write';
 import { fieldsInDocument } from '../fields';
 import { servingTargets } from './serving-targets';
@@ -48,6 +49,35 @@ function lost(analysis: Analysis, settings: readonly Setting[], told: ReadonlySe
   });
 }
 
+/** Dotted names of what stands in a file and is no part of the plan; a section without any is named by itself. */
+function unread(node: ConfigNode, spans: readonly { readonly start: number; readonly end: number }[]): string[] {
+  if (node.kind !== 'map') return [];
+  return node.entries.flatMap(({ key, keySpan, value }) => {
+    const inside = spans.filter(
+      ({ start, end }) => end > keySpan.start && start < Math.max(keySpan.end, value.span.end),
+    );
+    if (inside.length === 0) return [key];
+    return value.kind === 'map' ? unread(value, inside).map((name) => `${key}.${name}`) : [];
+  });
+}
+
+const NAMED = 12;
+
+/** Switches of what the layout itself says, written anew where the target has them. */
+const SWITCH = /^(?:enable[-_](?:dp[-_]attention|eplb)|shardlens|task)$/;
+
+/** Says that a file holds more than a layout, so that nobody takes the answer for the whole of it. */
+function besides({ tree, resolved }: Analysis): string[] {
+  const spans = resolved === undefined ? [] : fieldsInDocument(resolved.plan).map(({ at }) => at.span);
+  const [root] = tree.documents;
+  const names =
+    tree.documents.length === 1 && root !== undefined ? unread(root, spans).filter((name) => !SWITCH.test(name)) : [];
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
+  return names.length === 0
+    ? []
+    : [`Not part of the layout, and left for you to carry over: ${names.slice(0, NAMED).join(', ')}${more}.`];
+}
+
 /** The targets that a file's layout can be written in: those of the same task, other than its own. */
 export function targetsFor(analysis: Analysis): readonly TranslationTarget[] {
   const { resolved } = analysis;
@@ -63,7 +93,7 @@ export function translate(analysis: Analysis, dialect: string): Translation | un
   if (target === undefined || analysis.resolved === undefined) return undefined;
   const { settings, losses } = target.draft(analysis.resolved);
   const told = new Set(losses.flatMap(({ fields }) => fields));
-  const report = [...losses.map(({ text }) => text), ...lost(analysis, settings, told)];
+  const report = [...losses.map(({ text }) => text), ...lost(analysis, settings, told), ...besides(analysis)];
   const name = analysis.uri.split('/').at(-1) ?? 'the file';
   const head = [`Layout of ${name} (${analysis.dialect?.title ?? ''}) as ${target.title}.`, ...report];
   const body = writeConfig(target.language, treeOf(settings));
