@@ -73,6 +73,21 @@ describe('analyze', () => {
     );
   });
 
+  it('says how many GPUs such a plan takes for granted', () => {
+    const text = `base_model: meta-llama/Llama-3.1-405B
+datasets: [{ path: tatsu-lab/alpaca, type: alpaca }]
+sequence_len: 4096
+micro_batch_size: 1
+gradient_accumulation_steps: 1
+bf16: true
+fsdp_version: 2
+fsdp_config: { auto_wrap_policy: TRANSFORMER_BASED_WRAP, transformer_layer_cls_to_wrap: LlamaDecoderLayer }
+`;
+    const finding = analyzeText(text, { name: 'sft.yaml' }).findings.find(({ rule }) => rule === 'out-of-memory');
+    expect(finding?.severity).toBe('information');
+    expect(finding?.message).toMatch(/an assumed H100, with 1 GPU assumed as well: /);
+  });
+
   it('keeps what it can while the text is broken', () => {
     const analysis = analyzeText(`${TRAINING}broken: [1, 2\n`);
     expect(analysis.findings.some(({ rule }) => rule === 'syntax')).toBe(true);

@@ -60,7 +60,12 @@ export function outOfMemory(resolved: ResolvedPlan, memory: MemoryReport | undef
   const verb = certain ? 'needs' : 'may need';
   const best = memory === undefined ? undefined : firstFitting(resolved, memory);
   const way = best === undefined ? '' : ` It would fit with ${best.name} ${best.from} → ${best.to}.`;
-  const message = `Rank ${peak.example}${stage} ${verb} ${amount}, more than the ${gib(cluster.memoryBytes)} GiB of ${guessed && !launched ? 'an assumed ' : 'one '}${cluster.gpu}${launched ? ', unless the launcher shards it' : ''}: ${largestPart(peak)}.${way}`;
+  // States that are dealt over ranks are few bytes on many GPUs: the count is part of the claim.
+  const few =
+    plan.task === 'training' && resolved.assumptions.some(({ field }) => field === 'layout.worldSize')
+      ? `, with ${layout.worldSize} GPU${layout.worldSize === 1 ? '' : 's'} assumed as well`
+      : '';
+  const message = `Rank ${peak.example}${stage} ${verb} ${amount}, more than the ${gib(cluster.memoryBytes)} GiB of ${guessed && !launched ? 'an assumed ' : 'one '}${cluster.gpu}${launched ? ', unless the launcher shards it' : few}: ${largestPart(peak)}.${way}`;
   const anchors = [
     plan.layout.pipeline,
     plan.layout.tensor,
