@@ -116,7 +116,10 @@ export function misses({ gpu, ci }: TrainingReadings): string {
       percentText(percent),
       publishedReason(stack, plan),
     ]);
-  return table(['row', 'measured GiB', 'estimate GiB', 'error %', 'cause, or what is known of it'], 'lrrrl', [...rows, ...published]);
+  return table(['row', 'measured GiB', 'estimate GiB', 'error %', 'cause, or what is known of it'], 'lrrrl', [
+    ...rows,
+    ...published,
+  ]);
 }
 
 /** Rows without an estimate or without a measurement, by reason. */

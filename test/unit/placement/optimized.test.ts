@@ -61,8 +61,28 @@ describe('optimised placements', () => {
         });
         expect(duplicates(placed(rows, SHAPE, 'optimized-anchored'))).toEqual([0]);
       }),
+      {
+        examples: [
+          // Swaps alone leave expert 12 twice on a GPU here: every expert of the other node is its last copy there.
+          [
+            [
+              2028, 1925, 4475, 3269, 3426, 4328, 9, 401, 3610, 1436, 783, 4057, 0, 9, 4907, 1525, 2941, 10, 4054, 1219,
+              6, 3136, 12, 11, 3351, 8, 1233, 335, 1467, 1, 4994, 4990,
+            ],
+          ],
+        ],
+        numRuns: 300,
+      },
     );
   });
+
+  it.each(['optimized-anchored', 'optimized-global', 'optimized-robust'] as const)(
+    'waste no slot on a second copy where one expert takes nearly all tokens: %s',
+    (policy) => {
+      const rows = [Float64Array.from({ length: 32 }, (_, expert) => (expert === 5 ? 1e6 : expert % 3))];
+      expect(duplicates(placed(rows, SHAPE, policy))).toEqual([0]);
+    },
+  );
 
   it('hold under several workloads better than a placement for their sum', () => {
     const load = (factor: number): Float64Array =>

@@ -106,7 +106,9 @@ const TOKENS = ['batch.microBatch', 'batch.sequenceLength', 'model.hiddenSize', 
 /** `8192 × 4096 B` where a tensor has as many bytes for every token, else its bytes. */
 function perToken({ input: { batch } }: HfPlan, bytes: number): string {
   const tokens = batch.microBatch * batch.sequenceLength;
-  return bytes % tokens === 0 && bytes > tokens ? `${num(tokens)} tokens × ${num(bytes / tokens)} B` : `${num(bytes)} B`;
+  return bytes % tokens === 0 && bytes > tokens
+    ? `${num(tokens)} tokens × ${num(bytes / tokens)} B`
+    : `${num(bytes)} B`;
 }
 
 /** Tensors of one moment by group: what earlier layers keep, and the running module. */

@@ -163,11 +163,10 @@ function chunkKept(input: TrainingInput, stage: StageContent): ChunkKept {
   return { dense: 0, moe: 0, inputsOnly: Math.ceil(total / group) };
 }
 
-function putChunk(ledger: Ledger, plan: MegatronPlan, stage: StageContent, count: number, withTail: boolean): number {
+function putChunk(ledger: Ledger, plan: MegatronPlan, stage: StageContent, count: number, withTail: boolean): void {
   const { d, input } = plan;
   const kept = chunkKept(input, stage);
   const name = `stage ${num(stage.stage)}`;
-  const before = ledger.items.length;
   const add = (layers: number, item: SavedItem, kind: string): void => {
     put(
       ledger,
@@ -201,9 +200,6 @@ function putChunk(ledger: Ledger, plan: MegatronPlan, stage: StageContent, count
         `${num(count)} in flight × ${item.formula}`,
         item.fields,
       );
-  let bytes = 0;
-  for (let index = before; index < ledger.items.length; index += 1) bytes += ledger.items[index]?.bytes ?? 0;
-  return bytes;
 }
 
 /**
@@ -304,19 +300,72 @@ function putPeak(ledger: Ledger, plan: MegatronPlan, rank: number, stages: reado
     virtualPipeline: chunksPerRank(input.pipeline.kind, input.layout.virtualPipeline),
     microbatches: input.batch.microbatches,
   };
-  let best: Ledger | undefined;
+  const moments = stages.some(({ head }) => head) ? (['head', 'layer'] as const) : (['layer'] as const);
+  const chunks = stages.map((stage) => chunkBytes(plan, stage));
+  const passing = {
+    head: deferredBytes(plan) + plan.headTransient,
+    layer: heaviestLayer(plan, stages).bytes,
+  };
+  let best: { readonly live: InFlight; readonly moment: (typeof moments)[number] } | undefined;
   let bestBytes = -1;
+  // Only the heaviest set is listed with its formulas: a rank of hundreds of chunks has thousands of sets.
   for (const live of inFlightSets(input.pipeline, shape, rank)) {
-    for (const moment of ['head', 'layer'] as const) {
-      const candidate = newLedger();
-      const bytes = putMoment(candidate, plan, stages, live, moment);
+    for (const moment of moments) {
+      const bytes = liveBytes(plan, stages, chunks, live, moment) + passing[moment];
       if (bytes > bestBytes) {
-        best = candidate;
+        best = { live, moment };
         bestBytes = bytes;
       }
     }
   }
-  if (best !== undefined) ledger.items.push(...best.items);
+  if (best !== undefined) putMoment(ledger, plan, stages, best.live, best.moment);
+}
+
+/** What one microbatch keeps of a chunk, beside the head. */
+function chunkBytes(plan: MegatronPlan, stage: StageContent): number {
+  const { d, input } = plan;
+  const { dense, moe, inputsOnly } = chunkKept(input, stage);
+  const inputBytes = (savedWidths(input).wide * d.T * d.h) / d.sp;
+  return dense * plan.dense.keptBytes + moe * plan.moe.keptBytes + inputsOnly * inputBytes;
+}
+
+/** Bytes of the live microbatches that `putMoment` lists. `chunks` are those of `chunkBytes`. */
+function liveBytes(
+  plan: MegatronPlan,
+  stages: readonly StageContent[],
+  chunks: readonly number[],
+  live: InFlight,
+  moment: 'head' | 'layer',
+): number {
+  let bytes = 0;
+  stages.forEach((stage, index) => {
+    const count = live[index] ?? 0;
+    if (moment === 'head' || !stage.head) bytes += count * ((chunks[index] ?? 0) + (stage.head ? plan.tailBytes : 0));
+    else bytes += Math.max(1, count) * (chunks[index] ?? 0) + Math.max(0, count - 1) * plan.tailBytes;
+  });
+  return bytes;
+}
+
+/** Inputs and gradients of the head's weight gradient that wait for the pipeline to drain. */
+function deferredBytes({ d, input }: MegatronPlan): number {
+  return (input.details?.deferredHeadGradients ?? 0) * 2 * (d.T * d.V + (d.T * d.h) / d.sp);
+}
+
+/** What running the heavier layer kind of these stages backward needs for a moment. */
+function heaviestLayer(plan: MegatronPlan, stages: readonly StageContent[]): Term {
+  const dense = stages.some(
+    ({ denseLayers, mtpLayers, moeLayers }) => denseLayers > 0 || (mtpLayers > 0 && moeLayers === 0),
+  );
+  const moe = stages.some(({ moeLayers }) => moeLayers > 0);
+  const running = (kind: LayerProfile): number => kind.transient + restored(plan, kind);
+  const kinds = [...(dense ? [plan.dense] : []), ...(moe ? [plan.moe] : [])];
+  const heaviest = kinds.reduce<LayerProfile | undefined>(
+    (best, kind) => (best === undefined || running(kind) > running(best) ? kind : best),
+    undefined,
+  );
+  const again = heaviest === undefined ? 0 : restored(plan, heaviest);
+  const formula = `${heaviest?.transientFormula ?? ''}${again > 0 ? ` + ${num(again)} recomputed` : ''} B`;
+  return { bytes: heaviest === undefined ? 0 : running(heaviest), formula };
 }
 
 /** `head`: the loss of the last microbatch is computed; `layer`: the last layer of a live chunk runs backward. */
@@ -326,53 +375,33 @@ function putMoment(
   stages: readonly StageContent[],
   live: InFlight,
   moment: 'head' | 'layer',
-): number {
+): void {
   const { d, input } = plan;
-  let bytes = 0;
-  const last = stages.some(({ head }) => head);
   stages.forEach((stage, index) => {
     const count = live[index] ?? 0;
     if (moment === 'layer' && stage.head) {
-      bytes += putChunk(ledger, plan, stage, 1, false);
-      if (count > 1) bytes += putChunk(ledger, plan, stage, count - 1, true);
-    } else bytes += putChunk(ledger, plan, stage, count, true);
+      putChunk(ledger, plan, stage, 1, false);
+      if (count > 1) putChunk(ledger, plan, stage, count - 1, true);
+    } else putChunk(ledger, plan, stage, count, true);
   });
   if (moment === 'head') {
-    if (!last) return -1;
     const limit = input.details?.deferredHeadGradients ?? 0;
-    const waiting = limit * 2 * (d.T * d.V + (d.T * d.h) / d.sp);
     const each = `2 × ${num(d.T)} × (${num(d.V)} + ${num(d.h / d.sp)}) B`;
-    put(ledger, 'activations', 'deferred head gradients', waiting, `${num(limit)} microbatches × ${each}`, [
+    put(ledger, 'activations', 'deferred head gradients', deferredBytes(plan), `${num(limit)} microbatches × ${each}`, [
       'details.deferredHeadGradients',
       'model.vocabSize',
     ]);
-    bytes += waiting;
     put(ledger, 'activations', 'loss gradient', plan.headTransient, plan.headFormula, [
       'model.vocabSize',
       'batch.microBatch',
     ]);
-    bytes += plan.headTransient;
-  } else {
-    const dense = stages.some(
-      ({ denseLayers, mtpLayers, moeLayers }) => denseLayers > 0 || (mtpLayers > 0 && moeLayers === 0),
-    );
-    const moe = stages.some(({ moeLayers }) => moeLayers > 0);
-    const running = (kind: LayerProfile): number => kind.transient + restored(plan, kind);
-    const kinds = [...(dense ? [plan.dense] : []), ...(moe ? [plan.moe] : [])];
-    const heaviest = kinds.reduce<LayerProfile | undefined>(
-      (best, kind) => (best === undefined || running(kind) > running(best) ? kind : best),
-      undefined,
-    );
-    const cost = heaviest === undefined ? 0 : running(heaviest);
-    const again = heaviest === undefined ? 0 : restored(plan, heaviest);
-    const formula = `${heaviest?.transientFormula ?? ''}${again > 0 ? ` + ${num(again)} recomputed` : ''} B`;
-    put(ledger, 'activations', 'gradients inside one layer', cost, formula, [
-      'model.intermediateSize',
-      'batch.microBatch',
-    ]);
-    bytes += cost;
+    return;
   }
-  return bytes;
+  const { bytes, formula } = heaviestLayer(plan, stages);
+  put(ledger, 'activations', 'gradients inside one layer', bytes, formula, [
+    'model.intermediateSize',
+    'batch.microBatch',
+  ]);
 }
 
 /** Saved tensors that exist again while one recomputed layer runs backward. */

@@ -124,7 +124,7 @@ function placeTogether(
   const share = sharesOf(weights, counts);
   const board = newBoard(shape);
   dealOut(board, copiesByShare(counts, share), share, 0, shape.gpus);
-  partDuplicates(board, share);
+  partDuplicates(board, weights, counts, share);
   levelBySwaps(board, share);
   if (tokens === undefined || shape.nodes < 2 || shape.gpus % shape.nodes !== 0) return layerOf(board, counts);
   const sums = new Float64Array(shape.gpus);

@@ -180,7 +180,7 @@ function anchoredLayer(load: Float64Array, shape: PlacementShape): LayerPlacemen
   const share = sharesOf(weights, spread.counts);
   const board = newBoard(shape, home);
   dealNodes(board, spread, share);
-  partDuplicates(board, share);
+  partDuplicates(board, weights, spread.counts, share);
   levelBySwaps(board, share);
   return layerOf(board, spread.counts);
 }

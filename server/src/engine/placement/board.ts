@@ -106,23 +106,53 @@ export function copiesByShare(counts: Int32Array, share: Float64Array): number[]
   return experts.flatMap((expert) => new Array<number>(counts[expert] ?? 0).fill(expert));
 }
 
-/** Swaps second copies off their GPU, each for the expert nearest in share that may take the place. */
-export function partDuplicates(b: Board, share: Float64Array): void {
+/** Swaps the second copy in slot `i` off its GPU for the expert nearest in share that may take the place; false where none may. */
+function partBySwap(b: Board, i: number, share: Float64Array): boolean {
+  const x = b.expertAt[i] ?? 0;
+  const a = Math.floor(i / b.perGpu);
+  let best = -1;
+  let least = Infinity;
+  for (let j = 0; j < b.expertAt.length; j += 1) {
+    const c = Math.floor(j / b.perGpu);
+    const y = b.expertAt[j] ?? 0;
+    const gap = Math.abs((share[x] ?? 0) - (share[y] ?? 0));
+    if (c === a || gap >= least || !mayMove(b, x, a, c) || !mayMove(b, y, c, a)) continue;
+    best = j;
+    least = gap;
+  }
+  if (best >= 0) swapSlots(b, i, best);
+  return best >= 0;
+}
+
+/**
+ * Gives the slot of a second copy to the expert of greatest share that its GPU does not hold: one copy less of the one and one more of the
+ * other, which `counts` and `share` follow. Nothing happens where the GPU holds every expert.
+ */
+function partByAnother(b: Board, i: number, load: Float64Array, counts: Int32Array, share: Float64Array): void {
+  const x = b.expertAt[i] ?? 0;
+  const gpu = Math.floor(i / b.perGpu);
+  let best = -1;
+  for (let y = 0; y < b.experts; y += 1) {
+    if ((b.onGpu[gpu * b.experts + y] ?? 0) > 0) continue;
+    if (best < 0 || (share[y] ?? 0) > (share[best] ?? 0)) best = y;
+  }
+  if (best < 0) return;
+  b.expertAt[i] = best;
+  for (const [expert, by] of [[x, -1] as const, [best, 1] as const]) {
+    count(b, gpu, expert, by);
+    counts[expert] = (counts[expert] ?? 0) + by;
+    share[expert] = (load[expert] ?? 0) / (counts[expert] ?? 1);
+  }
+}
+
+/**
+ * Leaves no GPU with two copies of an expert, which carry no more than one: by swaps, and where none is open (an expert with more copies
+ * than there are GPUs, or last copies that may not leave their node) by a copy of another expert in its place.
+ */
+export function partDuplicates(b: Board, load: Float64Array, counts: Int32Array, share: Float64Array): void {
   for (let i = 0; i < b.expertAt.length; i += 1) {
-    const x = b.expertAt[i] ?? 0;
-    const a = Math.floor(i / b.perGpu);
-    if ((b.onGpu[a * b.experts + x] ?? 0) < 2) continue;
-    let best = -1;
-    let least = Infinity;
-    for (let j = 0; j < b.expertAt.length; j += 1) {
-      const c = Math.floor(j / b.perGpu);
-      const y = b.expertAt[j] ?? 0;
-      const gap = Math.abs((share[x] ?? 0) - (share[y] ?? 0));
-      if (c === a || gap >= least || !mayMove(b, x, a, c) || !mayMove(b, y, c, a)) continue;
-      best = j;
-      least = gap;
-    }
-    if (best >= 0) swapSlots(b, i, best);
+    const second = (): boolean => (b.onGpu[Math.floor(i / b.perGpu) * b.experts + (b.expertAt[i] ?? 0)] ?? 0) > 1;
+    if (second() && !partBySwap(b, i, share)) partByAnother(b, i, load, counts, share);
   }
 }
 

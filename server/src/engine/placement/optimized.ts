@@ -16,7 +16,7 @@ function globalLayer(load: Float64Array, shape: PlacementShape): LayerPlacement 
   const share = sharesOf(weights, counts);
   const board = newBoard(shape);
   dealOut(board, copiesByShare(counts, share), share, 0, shape.gpus);
-  partDuplicates(board, share);
+  partDuplicates(board, weights, counts, share);
   levelBySwaps(board, share);
   return bestOf(layerOf(board, counts), weights, shape);
 }

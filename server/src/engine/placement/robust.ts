@@ -148,7 +148,7 @@ function robustLayer(loads: Loads, shape: PlacementShape): LayerPlacement {
   const share = Float64Array.from(worst, (value, expert) => value / (counts[expert] ?? 1));
   const board = newBoard(shape);
   dealOut(board, copiesByShare(counts, share), share, 0, shape.gpus);
-  partDuplicates(board, share);
+  partDuplicates(board, worst, counts, share);
   search(newSearch(board, profiles, counts));
   return layerOf(board, counts);
 }
