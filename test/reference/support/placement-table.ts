@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { staticGpuLoads } from '../../server/src/engine/placement/dispatch';
+import { staticGpuLoads } from '../../../server/src/engine/placement/dispatch';
 import {
   balance,
   duplicates,
@@ -8,10 +8,15 @@ import {
   isPlacementRefusal,
   place,
   type PlacementPolicy,
-} from '../../server/src/engine/placement/place';
-import type { Loads, Placement, PlacementOptions, PlacementShape } from '../../server/src/engine/placement/placement';
-import { nodesReached, routedTokens, type RoutedTokens } from '../../server/src/engine/placement/router';
-import { readPlacementFile } from '../../server/src/features/placement/loads';
+} from '../../../server/src/engine/placement/place';
+import type {
+  Loads,
+  Placement,
+  PlacementOptions,
+  PlacementShape,
+} from '../../../server/src/engine/placement/placement';
+import { nodesReached, routedTokens, type RoutedTokens } from '../../../server/src/engine/placement/router';
+import { readPlacementFile } from '../../../server/src/features/placement/loads';
 
 const SHAPE: PlacementShape = { layers: 58, experts: 256, slots: 288, gpus: 32, nodes: 4, groups: 8 };
 const ROUTING = { experts: 256, topK: 8, groups: 8, topGroups: 4 };
@@ -63,18 +68,16 @@ function head(cells: readonly string[]): string[] {
   return [line(cells), line(cells.map((_, at) => (at === 0 ? '---' : '---:')))];
 }
 
-/** Balance, duplicates, traffic and time of every policy on one dump. */
+/** Balance, duplicates and traffic of every policy on one dump. */
 function policyTable(name: string, loads: Loads): string[] {
   const tokens: readonly RoutedTokens[] = loads.map((row) => routedTokens(row, ROUTING, TOKENS));
   const rows = POLICIES.map((policy) => {
-    const began = performance.now();
     const placement = placed(loads, SHAPE, policy);
-    const took = performance.now() - began;
     const { meanOverMax } = balance(placement, loads);
     const remote = (mean(tokens.map((routed, layer) => nodesReached(placement, layer, routed))) * 3) / 4;
     const wasted = duplicates(placement).reduce((a, b) => a + b, 0);
     const fixed = staticGpuLoads(placement, loads).map(evenness);
-    return { policy, took, meanOverMax, remote, wasted, fixed };
+    return { policy, meanOverMax, remote, wasted, fixed };
   });
   const hierarchical = rows.find(({ policy }) => policy === 'eplb')?.remote ?? 1;
   const bound = mean(balance(placed(loads, SHAPE, 'trivial'), loads).lowerBound);
@@ -89,9 +92,8 @@ function policyTable(name: string, loads: Loads): string[] {
       'copies to other nodes a token',
       'of hierarchical EPLB',
       'duplicates',
-      'ms',
     ]),
-    ...rows.map(({ policy, took, meanOverMax, remote, wasted, fixed }) =>
+    ...rows.map(({ policy, meanOverMax, remote, wasted, fixed }) =>
       line([
         `\`${policy}\``,
         mean(meanOverMax).toFixed(4),
@@ -100,10 +102,9 @@ function policyTable(name: string, loads: Loads): string[] {
         remote.toFixed(2),
         `${((100 * remote) / hierarchical).toFixed(0)} %`,
         String(wasted),
-        took.toFixed(0),
       ]),
     ),
-    line(['upper limit', bound.toFixed(4), '', '', '', '', '', '']),
+    line(['upper limit', bound.toFixed(4), '', '', '', '', '']),
     '',
   ];
 }
