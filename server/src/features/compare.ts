@@ -1,5 +1,6 @@
 import type { MemoryPart } from '../engine/memory/report';
 import type { StepParts } from '../engine/cost/training-step';
+import { SECTIONS } from '../plan/sections';
 import type { Finding } from '../plan/finding';
 import type { Plan, Sourced } from '../plan/plan';
 import type { Analysis } from './analysis';
@@ -38,20 +39,6 @@ export interface Comparison {
   readonly appeared: readonly Finding[];
   readonly gone: readonly Finding[];
 }
-
-const SECTIONS = [
-  'model',
-  'quantization',
-  'cluster',
-  'layout',
-  'precision',
-  'optimizer',
-  'recompute',
-  'batch',
-  'pipeline',
-  'serving',
-  'experts',
-] as const;
 
 /** Origins of values that somebody wrote; defaults and what follows from others change with them and need no line of their own. */
 const WRITTEN: ReadonlySet<string> = new Set(['file', 'companion']);

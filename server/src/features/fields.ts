@@ -1,22 +1,8 @@
 import type { SourceLink } from '../protocol/common';
+import { SECTIONS } from '../plan/sections';
 import type { Place, Plan, Sourced } from '../plan/plan';
 import type { Analysis } from './analysis';
 import { rangeOfPlace } from './diagnostics';
-
-/** Sections of a plan whose values carry provenance. */
-const SECTIONS = [
-  'model',
-  'quantization',
-  'cluster',
-  'layout',
-  'precision',
-  'optimizer',
-  'recompute',
-  'batch',
-  'pipeline',
-  'serving',
-  'experts',
-] as const;
 
 type Section = (typeof SECTIONS)[number];
 type Values = Readonly<Record<string, Sourced<unknown> | undefined>>;

@@ -1,10 +1,10 @@
 import type { Plan, Planned, Sourced } from '../../plan/plan';
 
-/** A training plan that says nothing yet. */
-export function emptyTraining(dialect: string): Plan {
+/** A plan that says nothing yet. */
+export function emptyPlanOf(dialect: string, task: Plan['task']): Plan {
   return {
     dialect,
-    task: 'training',
+    task,
     model: {},
     quantization: {},
     cluster: {},
@@ -18,6 +18,11 @@ export function emptyTraining(dialect: string): Plan {
     experts: {},
     unresolved: [],
   };
+}
+
+/** A training plan that says nothing yet. */
+export function emptyTraining(dialect: string): Plan {
+  return emptyPlanOf(dialect, 'training');
 }
 
 function soft<T>(section: Planned<T>, note: string): Planned<T> {

@@ -1,6 +1,7 @@
+import { emptyPlanOf } from '../common/empty-plan';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
 import type { QuantizationSpec } from '../../engine/spec/numbers';
-import type { Plan, Planned, Sourced } from '../../plan/plan';
+import type { Planned, Sourced } from '../../plan/plan';
 import type { ConfigTree, MapNode } from '../../syntax/tree';
 import { childOf, mapOf, rootMap } from '../common/nodes';
 import { agreement, agreementWithConfig } from './agreement';
@@ -9,22 +10,7 @@ import { notes } from './findings';
 import { modelFromConfig } from './model';
 import { readQuantization, type QuantizationReading } from './quantization';
 
-const EMPTY: Plan = {
-  dialect: 'hf-config',
-  task: 'model',
-  model: {},
-  quantization: {},
-  cluster: {},
-  layout: {},
-  precision: {},
-  optimizer: {},
-  recompute: {},
-  batch: {},
-  pipeline: {},
-  serving: {},
-  experts: {},
-  unresolved: [],
-};
+const EMPTY = emptyPlanOf('hf-config', 'model');
 
 /** The same values, at their places in another file. */
 function fromFile(section: Planned<QuantizationSpec>, uri: string, note: string): Planned<QuantizationSpec> {

@@ -4,6 +4,7 @@ import { optionsOf } from '../../syntax/arguments';
 import type { ConfigNode, ConfigTree, Entry, MapNode } from '../../syntax/tree';
 import type { Plan, Planned } from '../../plan/plan';
 import type { ClusterSpec } from '../../engine/spec/cluster';
+import { emptyPlanOf } from '../common/empty-plan';
 import { childOf, entryOf, hasKey, integerOf, isList, mapOf, rootMap, textOf } from '../common/nodes';
 import { written } from '../common/sourced';
 import type { ReadCompanion } from '../dialect';
@@ -157,19 +158,7 @@ export function valuesLaunches(root: MapNode, text: string): Placed[] {
 export function emptyPlan(root: MapNode): Plan {
   const workload = workloadOf(root);
   return {
-    dialect: 'kubernetes',
-    task: 'serving',
-    model: {},
-    quantization: {},
+    ...emptyPlanOf('kubernetes', 'serving'),
     cluster: workload === undefined ? {} : gpuCount(workload, 'gpus'),
-    layout: {},
-    precision: {},
-    optimizer: {},
-    recompute: {},
-    batch: {},
-    pipeline: {},
-    serving: {},
-    experts: {},
-    unresolved: [],
   };
 }

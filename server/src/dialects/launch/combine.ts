@@ -3,26 +3,12 @@ import type { Plan, Planned, ResolvedPlan } from '../../plan/plan';
 import { resolvePlan } from '../../plan/resolve';
 import { checkPlan } from '../../plan/rules/rules';
 import { usablePlan } from '../../plan/usable';
+import { emptyPlanOf } from '../common/empty-plan';
 import type { ArgumentWord, DialectReading } from '../dialect';
 import { findModel } from '../presets';
 import type { Launch } from './launch';
 
-const NOTHING: Plan = {
-  dialect: 'shell',
-  task: 'serving',
-  model: {},
-  quantization: {},
-  cluster: {},
-  layout: {},
-  precision: {},
-  optimizer: {},
-  recompute: {},
-  batch: {},
-  pipeline: {},
-  serving: {},
-  experts: {},
-  unresolved: [],
-};
+const NOTHING = emptyPlanOf('shell', 'serving');
 /** More launches than anyone reads findings of; a generated file may have hundreds. */
 const MOST_JUDGED = 64;
 

@@ -1,6 +1,7 @@
 import type { QuantizationSpec } from '../../engine/spec/numbers';
-import type { Plan, Planned } from '../../plan/plan';
+import type { Planned } from '../../plan/plan';
 import type { ConfigTree, Entry, MapNode } from '../../syntax/tree';
+import { emptyPlanOf } from '../common/empty-plan';
 import { entryOf, mapOf, placeOf, rootMap, textOf } from '../common/nodes';
 import { presetFindings } from '../common/quantization-args';
 import { derived, present } from '../common/sourced';
@@ -15,22 +16,7 @@ import { modifierFindings, stageFindings } from './rules';
 
 type Part = Planned<QuantizationSpec>;
 
-const EMPTY: Plan = {
-  dialect: 'llm-compressor',
-  task: 'model',
-  model: {},
-  quantization: {},
-  cluster: {},
-  layout: {},
-  precision: {},
-  optimizer: {},
-  recompute: {},
-  batch: {},
-  pipeline: {},
-  serving: {},
-  experts: {},
-  unresolved: [],
-};
+const EMPTY = emptyPlanOf('llm-compressor', 'model');
 
 interface Preset {
   readonly method: QuantizationSpec['method'];

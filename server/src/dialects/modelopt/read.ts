@@ -1,7 +1,8 @@
 import type { QuantizationSpec } from '../../engine/spec/numbers';
 import type { Finding } from '../../plan/finding';
-import type { Plan, Planned } from '../../plan/plan';
+import type { Planned } from '../../plan/plan';
 import type { ConfigNode, ConfigTree, Entry, MapNode } from '../../syntax/tree';
+import { emptyPlanOf } from '../common/empty-plan';
 import { childOf, entryOf, isList, mapOf, placeOf, textOf } from '../common/nodes';
 import { closest } from '../common/spelling';
 import { derived, present } from '../common/sourced';
@@ -9,22 +10,7 @@ import type { DialectReading } from '../dialect';
 
 type Part = Planned<QuantizationSpec>;
 
-const EMPTY: Plan = {
-  dialect: 'modelopt',
-  task: 'model',
-  model: {},
-  quantization: {},
-  cluster: {},
-  layout: {},
-  precision: {},
-  optimizer: {},
-  recompute: {},
-  batch: {},
-  pipeline: {},
-  serving: {},
-  experts: {},
-  unresolved: [],
-};
+const EMPTY = emptyPlanOf('modelopt', 'model');
 
 /** Storage of weights by the attributes of their quantizer. Source: modelopt/torch/quantization/config.py. */
 function attributesPart(map: MapNode, at: Entry): Part {

@@ -1,26 +1,12 @@
-import type { Plan, ResolvedPlan } from '../../plan/plan';
+import type { ResolvedPlan } from '../../plan/plan';
 import type { ConfigTree } from '../../syntax/tree';
+import { emptyPlanOf } from '../common/empty-plan';
 import type { DialectReading } from '../dialect';
 import { present } from '../common/sourced';
 import type { PlacementContext } from './sink';
 import { checkPlacementFile } from './validate';
 
-const PLAN: Plan = {
-  dialect: 'placement',
-  task: 'model',
-  model: {},
-  quantization: {},
-  cluster: {},
-  layout: {},
-  precision: {},
-  optimizer: {},
-  recompute: {},
-  batch: {},
-  pipeline: {},
-  serving: {},
-  experts: {},
-  unresolved: [],
-};
+const PLAN = emptyPlanOf('placement', 'model');
 
 /** What comment, workspace file and settings say of the model and the GPUs that a placement file is for. */
 export function statedContext({ model, plan }: ResolvedPlan): PlacementContext {

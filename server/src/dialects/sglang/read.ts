@@ -1,3 +1,4 @@
+import { emptyPlanOf } from '../common/empty-plan';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
 import type { ModelSpec } from '../../engine/model/spec';
 import type { Plan, Planned } from '../../plan/plan';
@@ -16,22 +17,7 @@ import { hiddenDegrees, readCluster, readDegrees, readLayout } from './layout';
 import { readQuantization, readServing } from './serving';
 import { spellingFindings, type SglangForm } from './spelling';
 
-const NOTHING: Plan = {
-  dialect: 'sglang',
-  task: 'serving',
-  model: {},
-  quantization: {},
-  cluster: {},
-  layout: {},
-  precision: {},
-  optimizer: {},
-  recompute: {},
-  batch: {},
-  pipeline: {},
-  serving: {},
-  experts: {},
-  unresolved: [],
-};
+const NOTHING = emptyPlanOf('sglang', 'serving');
 
 function isLocal(path: string): boolean {
   return /^(\.{0,2}\/|~\/|[A-Za-z]:[\\/])/.test(path);

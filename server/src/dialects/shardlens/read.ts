@@ -1,4 +1,5 @@
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
+import { SECTIONS } from '../../plan/sections';
 import type { Finding } from '../../plan/finding';
 import type { Plan, Planned, Sourced, Unresolved } from '../../plan/plan';
 import type { ConfigNode, ConfigTree, Entry, MapNode } from '../../syntax/tree';
@@ -21,20 +22,6 @@ interface Collected {
   readonly unresolved: Unresolved[];
   readonly references: Reference[];
 }
-
-const SECTIONS = [
-  'model',
-  'quantization',
-  'cluster',
-  'layout',
-  'precision',
-  'optimizer',
-  'recompute',
-  'batch',
-  'pipeline',
-  'serving',
-  'experts',
-] as const;
 
 const REFERENCE_KINDS: Readonly<Record<string, Reference['kind']>> = { model: 'model-config', placement: 'placement' };
 

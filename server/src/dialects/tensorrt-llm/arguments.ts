@@ -1,5 +1,6 @@
 import type { Arity } from '../../syntax/arguments';
 import type { Entry, MapNode } from '../../syntax/tree';
+import { emptyPlanOf } from '../common/empty-plan';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
 import type { Finding } from '../../plan/finding';
 import type { Plan } from '../../plan/plan';
@@ -32,22 +33,7 @@ const FLAGS = new Set([
 /** How many words an option of `trtllm-serve` takes: one, but for the switches. */
 export const trtArity: Arity = (name) => (FLAGS.has(name.replaceAll('-', '_')) ? 'flag' : 'one');
 
-const EMPTY: Plan = {
-  dialect: 'tensorrt-llm',
-  task: 'serving',
-  model: {},
-  quantization: {},
-  cluster: {},
-  layout: {},
-  precision: {},
-  optimizer: {},
-  recompute: {},
-  batch: {},
-  pipeline: {},
-  serving: {},
-  experts: {},
-  unresolved: [],
-};
+const EMPTY = emptyPlanOf('tensorrt-llm', 'serving');
 
 /** Files that the options name. */
 function references(values: TrtValues): Reference[] {

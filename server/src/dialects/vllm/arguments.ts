@@ -1,3 +1,4 @@
+import { emptyPlanOf } from '../common/empty-plan';
 import type { DialectReading, ReadCompanion, Reference } from '../dialect';
 import type { DType } from '../../engine/spec/numbers';
 import type { ModelSpec } from '../../engine/model/spec';
@@ -32,22 +33,7 @@ export interface VllmCommand {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-export const NOTHING: Plan = {
-  dialect: 'vllm',
-  task: 'serving',
-  model: {},
-  quantization: {},
-  cluster: {},
-  layout: {},
-  precision: {},
-  optimizer: {},
-  recompute: {},
-  batch: {},
-  pipeline: {},
-  serving: {},
-  experts: {},
-  unresolved: [],
-};
+export const NOTHING = emptyPlanOf('vllm', 'serving');
 
 /** True for a folder of the file system rather than a repository id. */
 export function isLocal(path: string): boolean {
