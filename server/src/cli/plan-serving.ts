@@ -12,6 +12,7 @@ import { changedLines } from '../features/advise/line-diff';
 import { applyEdits } from '../features/advise/write-field';
 import type { Analysis } from '../features/analysis';
 import { plural } from '../features/format';
+import { editsJson } from './edits';
 import { UsageError } from './usage';
 
 function outcomeJson({ choice, ttft, tpot, tpotOne, rate, sequences, cachePerGpu, bytes }: ServingOutcome): object {
@@ -32,20 +33,7 @@ function advisedJson(analysis: Analysis, { outcome, reasons, changes, edits }: S
     ...outcomeJson(outcome),
     reasons,
     changes,
-    ...(edits === undefined
-      ? {}
-      : {
-          edits: edits.map(({ span, newText }) => {
-            const { start, end } = analysis.lines.rangeOf(span);
-            return {
-              line: start.line,
-              character: start.character,
-              endLine: end.line,
-              endCharacter: end.character,
-              newText,
-            };
-          }),
-        }),
+    ...editsJson(analysis, edits),
   };
 }
 

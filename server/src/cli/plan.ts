@@ -7,6 +7,7 @@ import type { Analysis, AnalysisSettings } from '../features/analysis';
 import { finish } from '../engine/search/training-search';
 import { bytes, count, percent } from '../features/format';
 import { amounts } from './amounts';
+import { editsJson } from './edits';
 import { planServing } from './plan-serving';
 import { openFile, openText } from './files';
 import { oneOf, readArguments, singleFile, wholeNumber, type Arguments } from './options';
@@ -83,20 +84,7 @@ function advisedJson(analysis: Analysis, answer: Advised): object {
       ...change,
       label: resolved === undefined ? change.field : labelOf(resolved, change.field),
     })),
-    ...(edits === undefined
-      ? {}
-      : {
-          edits: edits.map(({ span, newText }) => {
-            const { start, end } = analysis.lines.rangeOf(span);
-            return {
-              line: start.line,
-              character: start.character,
-              endLine: end.line,
-              endCharacter: end.character,
-              newText,
-            };
-          }),
-        }),
+    ...editsJson(analysis, edits),
   };
 }
 

@@ -1,7 +1,8 @@
-import type { ConfigNode, ScalarNode } from '../../syntax/tree';
-import type { DialectRule } from './findings';
+import type { Finding, SourceReference } from '../../plan/finding';
+import type { ConfigNode, Entry, ScalarNode } from '../../syntax/tree';
+import { remark, replaceFix, type DialectRule } from './findings';
 import type { JsonSchema } from './json-schema';
-import { isUnresolved, pythonBoolean, pythonText } from './nodes';
+import { isUnresolved, placeOf, pythonBoolean, pythonText } from './nodes';
 import { closest } from './spelling';
 
 /** Why Python's argparse would refuse a value: the rule it breaks, and the end of a sentence that starts with key and value. */
@@ -116,4 +117,28 @@ export function valueFault(schema: JsonSchema, node: ConfigNode): ValueFault | u
         };
   }
   return wordFault(schema, node);
+}
+
+function shown(node: ConfigNode): string {
+  if (node.kind === 'scalar') return node.raw.slice(0, 40);
+  return node.kind === 'map' ? '{…}' : `[${node.items.length > 0 ? '…' : ''}]`;
+}
+
+/** The finding on the value that has the fault; an error where every release refuses it. */
+export function faultFinding(
+  fault: ValueFault,
+  entry: Entry,
+  source: SourceReference,
+  severity: Finding['severity'] = fault.certain ? 'error' : 'warning',
+): Finding {
+  return remark({
+    rule: fault.rule,
+    severity,
+    at: placeOf(entry),
+    source,
+    message: `\`${entry.key}: ${shown(entry.value)}\` ${fault.says}.`,
+    ...(fault.meant === undefined
+      ? {}
+      : { fixes: [replaceFix(`Change to \`${fault.meant}\``, entry.value.span, fault.meant)] }),
+  });
 }

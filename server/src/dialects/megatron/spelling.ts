@@ -1,8 +1,8 @@
 import type { Finding, SourceReference } from '../../plan/finding';
 import type { ConfigNode, Entry, MapNode } from '../../syntax/tree';
-import { valueFault, wordsFault, type ValueFault } from '../common/argparse';
+import { faultFinding, valueFault, wordsFault, type ValueFault } from '../common/argparse';
 import { remark, replaceFix } from '../common/findings';
-import { isUnresolved, keyPlaceOf, numberOf, placeOf } from '../common/nodes';
+import { isUnresolved, keyPlaceOf, numberOf } from '../common/nodes';
 import { closest } from '../common/spelling';
 import { megatronSchema } from '../schemas';
 import { argumentEntries, matchMegatronKey, megatronFlagNames, type FlagMatch, type MegatronForm } from './arguments';
@@ -97,7 +97,7 @@ function values(match: FlagMatch, entry: Entry): Finding[] {
   const { schema } = match;
   if (isUnresolved(node)) return [];
   const empty = emptyFault(match, node);
-  if (empty !== undefined) return [faultFinding(empty, entry)];
+  if (empty !== undefined) return [faultFinding(empty, entry, source('parse_args'))];
   if (node.kind === 'scalar' && node.value === null) return [];
   const text = node.kind === 'scalar' && typeof node.value === 'string' ? node.value.trim() : undefined;
   // The test harness writes a value as shell words: quoted booleans switch flags, lists may be blank-separated text.
@@ -105,27 +105,7 @@ function values(match: FlagMatch, entry: Entry): Finding[] {
   // `true` for a value-taking flag, or `false` for any, means that the harness leaves the value or the flag out.
   if (node.kind === 'scalar' && typeof node.value === 'boolean') return [];
   const fault = schema.type === 'array' && text !== undefined ? wordsFault(schema, text) : valueFault(schema, node);
-  return fault === undefined ? [] : [faultFinding(fault, entry)];
-}
-
-function faultFinding(fault: ValueFault, entry: Entry, severity?: Finding['severity']): Finding {
-  const node = entry.value;
-  const shown =
-    node.kind === 'scalar'
-      ? node.raw.slice(0, 40)
-      : node.kind === 'list'
-        ? `[${node.items.length > 0 ? '…' : ''}]`
-        : '{…}';
-  return remark({
-    rule: fault.rule,
-    severity: severity ?? (fault.certain ? 'error' : 'warning'),
-    at: placeOf(entry),
-    source: source('parse_args'),
-    message: `\`${entry.key}: ${shown}\` ${fault.says}.`,
-    ...(fault.meant === undefined
-      ? {}
-      : { fixes: [replaceFix(`Change to \`${fault.meant}\``, node.span, fault.meant)] }),
-  });
+  return fault === undefined ? [] : [faultFinding(fault, entry, source('parse_args'))];
 }
 
 /** Numbers that are none, in formats that nothing parses: the first use of the value fails, whenever that is. */
@@ -138,7 +118,7 @@ export function numberFindings(entries: readonly Entry[]): Finding[] {
     if (node.kind === 'scalar' && (node.value === null || typeof node.value === 'number')) return [];
     if (node.kind === 'scalar' && numberOf(node) !== undefined) return [];
     const says = `is not ${schema.type === 'integer' ? 'an integer' : 'a number'}`;
-    return [faultFinding({ rule: 'wrong-type', certain: true, says }, entry, 'warning')];
+    return [faultFinding({ rule: 'wrong-type', certain: true, says }, entry, source('parse_args'), 'warning')];
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Finding, SourceReference } from '../../plan/finding';
 import type { Entry, MapNode } from '../../syntax/tree';
-import { valueFault } from '../common/argparse';
+import { faultFinding, valueFault } from '../common/argparse';
 import { listed, remark, replaceFix } from '../common/findings';
 import { isUnresolved, keyPlaceOf, placeOf, pythonBoolean } from '../common/nodes';
 import { closest } from '../common/spelling';
@@ -120,21 +120,7 @@ function deprecation(entry: Entry, schema: Extract<KeyMatch, { readonly kind: 'k
 
 function valueFindings(entry: Entry, schema: Extract<KeyMatch, { readonly kind: 'known' }>['schema']): Finding[] {
   const fault = valueFault(schema, entry.value);
-  if (fault === undefined) return [];
-  const shown =
-    entry.value.kind === 'scalar' ? entry.value.raw.slice(0, 40) : entry.value.kind === 'list' ? '[…]' : '{…}';
-  return [
-    remark({
-      rule: fault.rule,
-      severity: fault.certain ? 'error' : 'warning',
-      at: placeOf(entry),
-      source: ARGUMENTS,
-      message: `\`${entry.key}: ${shown}\` ${fault.says}.`,
-      ...(fault.meant === undefined
-        ? {}
-        : { fixes: [replaceFix(`Change to \`${fault.meant}\``, entry.value.span, fault.meant)] }),
-    }),
-  ];
+  return fault === undefined ? [] : [faultFinding(fault, entry, ARGUMENTS)];
 }
 
 /** What a file says and SGLang leaves out: a switch given as false, an option with an empty list. */

@@ -1,6 +1,6 @@
 import type { Finding } from '../../plan/finding';
 import type { Entry, MapNode } from '../../syntax/tree';
-import { valueFault } from '../common/argparse';
+import { faultFinding, valueFault } from '../common/argparse';
 import { listed, remark, replaceFix } from '../common/findings';
 import type { JsonSchema } from '../common/json-schema';
 import { isUnresolved, keyPlaceOf, placeOf, textOf } from '../common/nodes';
@@ -94,21 +94,7 @@ function unitFinding(entry: Entry): Finding[] {
 function valueFindings(entry: Entry, schema: JsonSchema): Finding[] {
   if (isUnresolved(entry.value) || (entry.value.kind === 'scalar' && entry.value.value === null)) return [];
   const fault = schema.type === 'object' || Array.isArray(schema.type) ? undefined : valueFault(schema, entry.value);
-  if (fault === undefined) return [];
-  const shown =
-    entry.value.kind === 'scalar' ? entry.value.raw.slice(0, 40) : entry.value.kind === 'list' ? '[…]' : '{…}';
-  return [
-    remark({
-      rule: fault.rule,
-      severity: fault.certain ? 'error' : 'warning',
-      at: placeOf(entry),
-      source: OPTIONS,
-      message: `\`${entry.key}: ${shown}\` ${fault.says}.`,
-      ...(fault.meant === undefined
-        ? {}
-        : { fixes: [replaceFix(`Change to \`${fault.meant}\``, entry.value.span, fault.meant)] }),
-    }),
-  ];
+  return fault === undefined ? [] : [faultFinding(fault, entry, OPTIONS)];
 }
 
 /** `--enforce-eager True`: switches of a command line take no word. Earlier releases took one after some of them. */
