@@ -87,6 +87,10 @@ export interface TrainingDetails {
   readonly gradientBucketView?: boolean;
   /** FSDP: communication of gradients in this many bytes an element. Default 4, or the parameters' own. */
   readonly reduceBytes?: number;
+  /** Megatron `activation_func_fp8_input_store`: what the activation function reads is kept in FP8, without scales. Default false. */
+  readonly activationInFp8?: boolean;
+  /** Transformer Engine's attention in FP8 (`fp8_dot_product_attention`): query, key and value are kept in FP8. Default false. */
+  readonly attentionInFp8?: boolean;
   /** Communicators a rank opens; each holds device memory outside the allocator. Default counted from the layout. */
   readonly communicators?: number;
 }

@@ -1,108 +1,115 @@
 import type { Dims } from './dims';
 import type { TrainingInput } from './input';
+import { num } from './ledger';
 import type { SavedItem, SavedModule } from './saved';
-import { saved } from './saved';
+import { saved, savedAs } from './saved';
+import type { Kept, SavedWidths } from './saved-widths';
+import { attentionOutputWidth, keptInput, savedWidths, transformerEngine } from './saved-widths';
 
 const BATCH = ['batch.microBatch', 'batch.sequenceLength', 'layout.context'] as const;
 const WIDTH = [...BATCH, 'model.hiddenSize', 'layout.tensor', 'layout.sequenceParallel'] as const;
 const HEADS = [...BATCH, 'model.heads', 'layout.tensor'] as const;
 const EXPERT = [...BATCH, 'model.expertsPerToken', 'model.expertIntermediateSize', 'layout.expert'] as const;
 
-/** Byte widths of what is kept: BF16, or the FP8 bytes with their 1x128 FP32 scales. */
-export interface SavedWidths {
-  readonly wide: number;
-  /** Inputs of matrix products. */
-  readonly gemm: number;
-  /** Input of the projection after attention (E5M6 in the DeepSeek-V3 recipe). */
-  readonly afterAttention: number;
+/** Plan fields behind a quantized input. */
+const RECIPE = ['precision.fp8Recipe'] as const;
+
+/** Input of a matrix product as it is kept for the weight gradient. */
+function kept(
+  module: SavedModule,
+  group: string,
+  what: Kept,
+  fields: readonly string[],
+  { keeping }: SavedWidths,
+): SavedItem {
+  return savedAs(module, group, what, keeping === 'wide' ? fields : [...fields, ...RECIPE]);
 }
 
-/** Bytes an element of saved tensors; FP8 tiles carry one FP32 scale for 128 elements (arXiv 2412.19437, section 3.3). */
-export function savedWidths(input: TrainingInput): SavedWidths {
-  const wide = input.precision.compute === 'F32' ? 4 : 2;
-  if (!input.precision.fp8Activations) return { wide, gemm: wide, afterAttention: wide };
-  return { wide, gemm: 1 + 4 / 128, afterAttention: 1.5 + 4 / 128 };
+/**
+ * The norm before attention. Transformer Engine fuses it with the product where one product alone reads it, so that nothing can be
+ * recomputed of it; before latent attention it stands alone, and each of the two down projections quantizes its output for itself.
+ */
+function attentionNorm(d: Dims, input: TrainingInput, w: SavedWidths): SavedItem {
+  const { bytes, formula } = keptInput(w, d.T / d.sp, d.h, 1, d.sp > 1 && !d.mla);
+  const twice = d.mla && w.keeping !== 'wide' && w.keeping !== 'deepseek';
+  const what = twice ? { bytes: 2 * bytes, formula: `2 × ${formula}` } : { bytes, formula };
+  const alone = d.mla || !transformerEngine(input);
+  return kept(alone ? 'layernorm' : 'attention', 'attention norm output', what, WIDTH, w);
+}
+
+/** Latent attention: latents before and after their norms, and the query, key and value that they expand to. */
+function latentSaved(d: Dims, w: SavedWidths): SavedItem[] {
+  const rows = d.T / d.sp;
+  const out: SavedItem[] = [];
+  const latent = (group: string, wide: number, normed: number, fields: readonly string[]): void => {
+    const after = keptInput(w, rows, normed, 1, d.sp > 1);
+    const bytes = rows * wide * w.wide + after.bytes;
+    const formula = `(${num(rows)} × ${num(wide)} × ${num(w.wide)} + ${after.formula.replace(/ B$/, '')}) B`;
+    out.push(kept('mla_down', group, { bytes, formula }, fields, w));
+  };
+  if (d.qRank > 0) latent('query latent and its norm', d.qRank, d.qRank, [...BATCH, 'model.qLoraRank']);
+  latent('KV latent, rope key and latent norm', d.kvRank + d.rope, d.kvRank, [...BATCH, 'model.kvLoraRank']);
+  out.push(
+    saved('mla_up_proj', 'expanded query and key', [d.T, 2 * d.heads * d.qkDim, w.attention], HEADS),
+    saved('mla_up_proj', 'expanded value', [d.T, d.heads * d.vDim, w.attention], HEADS),
+  );
+  return out;
+}
+
+/** Query, key and value of grouped-query attention; plain rotary embedding keeps the fused buffer beside what it rotated. */
+function groupedSaved(d: Dims, input: TrainingInput, w: SavedWidths): SavedItem[] {
+  const fusedRope = input.details?.ropeFusion ?? input.details?.transformerImpl !== 'local';
+  const both = (d.heads + d.kvHeads) * d.headDim;
+  const out = [
+    saved(
+      'attention',
+      'query, key and value',
+      [d.T, (d.heads + 2 * d.kvHeads) * d.headDim, w.attention],
+      [...HEADS, 'model.kvHeads'],
+    ),
+  ];
+  if (input.model.qkNorm !== 'none')
+    out.push(saved('attention', 'query and key before their norms', [d.T, both, w.wide], HEADS));
+  if (!fusedRope && input.details?.positions !== 'learned')
+    out.push(
+      saved('attention', 'rotated query and key', [d.T, both, w.wide], HEADS),
+      saved('attention', 'rotary tables', [4 * d.S * d.headDim, w.wide], BATCH),
+    );
+  return out;
 }
 
 /**
  * Attention part of one layer's saved tensors, input norm included.
  * GQA: q, k, v, output and log-sum-exp; MLA: latents and their norms, expanded q, k, v, output.
- * Plain PyTorch rotary embedding keeps the fused QKV buffer beside the rotated q and k, and its cos/sin tables.
  */
 function attentionSaved(d: Dims, input: TrainingInput, w: SavedWidths): SavedItem[] {
-  const local = input.details?.transformerImpl === 'local';
-  const fusedRope = input.details?.ropeFusion ?? !local;
+  const wide = d.heads * d.vDim;
   const out: SavedItem[] = [
     saved('layer_input', 'layer input', [d.T, d.h / d.sp, w.wide], WIDTH),
-    saved('layernorm', 'attention norm output', [d.T, d.h / d.sp, w.gemm], WIDTH),
+    attentionNorm(d, input, w),
     saved('layer_input', 'norm statistics', [d.T / d.sp, 8], WIDTH),
+    ...(d.mla ? latentSaved(d, w) : groupedSaved(d, input, w)),
+    saved('attention', 'attention output', [d.T, wide, attentionOutputWidth(input, w)], HEADS),
   ];
-  if (d.mla) {
-    if (d.qRank > 0)
-      out.push(
-        saved(
-          'mla_down',
-          'query latent and its norm',
-          [d.T / d.sp, d.qRank, w.wide + w.gemm],
-          [...BATCH, 'model.qLoraRank'],
-        ),
-      );
-    out.push(
-      saved(
-        'mla_down',
-        'KV latent, rope key and latent norm',
-        [d.T / d.sp, (d.kvRank + d.rope) * w.wide + d.kvRank * w.gemm],
-        [...BATCH, 'model.kvLoraRank'],
-      ),
-      saved('mla_up_proj', 'expanded query and key', [d.T, 2 * d.heads * d.qkDim, w.wide], HEADS),
-      saved('mla_up_proj', 'expanded value', [d.T, d.heads * d.vDim, w.wide], HEADS),
-    );
-  } else {
-    out.push(
-      saved(
-        'attention',
-        'query, key and value',
-        [d.T, (d.heads + 2 * d.kvHeads) * d.headDim, w.wide],
-        [...HEADS, 'model.kvHeads'],
-      ),
-    );
-    if (input.model.qkNorm !== 'none') {
-      out.push(
-        saved('attention', 'query and key before their norms', [d.T, (d.heads + d.kvHeads) * d.headDim, w.wide], HEADS),
-      );
-    }
-    if (!fusedRope && input.details?.positions !== 'learned') {
-      out.push(
-        saved('attention', 'rotated query and key', [d.T, (d.heads + d.kvHeads) * d.headDim, w.wide], HEADS),
-        saved('attention', 'rotary tables', [4 * d.S * d.headDim, w.wide], BATCH),
-      );
-    }
-  }
-  out.push(saved('attention', 'attention output', [d.T, d.heads * d.vDim, w.afterAttention], HEADS));
-  const kernel = input.details?.attentionKernel ?? (local ? 'unfused' : 'flash');
+  const kernel = input.details?.attentionKernel ?? (input.details?.transformerImpl === 'local' ? 'unfused' : 'flash');
   if (kernel === 'unfused') {
     const scores = d.heads * d.microBatch * d.S * d.S * input.layout.context;
     const dropout = input.details?.attentionDropout === true ? w.wide + 1 : 0;
     out.push(saved('core_attn', 'attention scores', [scores, w.wide + dropout], [...HEADS, 'details.attentionKernel']));
   } else out.push(saved('core_attn', 'log-sum-exp', [d.T, d.heads, 4], HEADS));
-  if (input.layout.context > 1 && input.details?.contextKeepsOutput !== false) {
+  if (input.layout.context > 1 && input.details?.contextKeepsOutput !== false)
     out.push(
-      saved(
-        'attention',
-        'context-parallel attention output',
-        [d.T, d.heads * d.vDim, w.wide],
-        ['layout.context', ...HEADS],
-      ),
+      saved('attention', 'context-parallel attention output', [d.T, wide, w.wide], ['layout.context', ...HEADS]),
     );
-  }
   return out;
 }
 
 function denseSaved(d: Dims, w: SavedWidths): SavedItem[] {
   const fields = [...BATCH, 'model.intermediateSize', 'layout.tensor'];
+  const projections = d.gated ? 'gate and up projections' : 'up projection';
   return [
-    saved('mlp', d.gated ? 'gate and up projections' : 'up projection', [d.T, (d.gated ? 2 : 1) * d.f, w.gemm], fields),
-    saved('mlp_act', 'activated feed-forward', [d.T, d.f, w.gemm], fields),
+    saved('mlp', projections, [d.T, (d.gated ? 2 : 1) * d.f, w.activation], fields),
+    kept('mlp_act', 'activated feed-forward', keptInput(w, d.T, d.f), fields, w),
   ];
 }
 
@@ -117,20 +124,35 @@ function moeSaved(d: Dims, w: SavedWidths): SavedItem[] {
   if (d.fs > 0) {
     const fields = [...BATCH, 'model.sharedExpertIntermediateSize', 'layout.tensor'];
     out.push(
-      saved('shared_experts', 'shared expert projections', [d.T, (d.gated ? 2 : 1) * d.fs, w.gemm], fields),
-      saved('shared_experts', 'shared expert activation', [d.T, d.fs, w.gemm], fields),
+      saved('shared_experts', 'shared expert projections', [d.T, (d.gated ? 2 : 1) * d.fs, w.activation], fields),
+      kept('shared_experts', 'shared expert activation', keptInput(w, d.T, d.fs), fields, w),
     );
   }
+  const groups = Math.max(1, d.localExperts);
   out.push(
-    saved('moe', 'dispatched tokens', [d.Te, d.h, w.gemm], EXPERT),
+    kept('moe', 'dispatched tokens', keptInput(w, d.Te, d.h, groups), EXPERT, w),
     saved('moe', 'dispatched probabilities', [d.Te, 8], EXPERT),
-    saved('moe', 'expert projections', [d.Te, (d.gated ? 2 : 1) * d.fe, w.gemm], EXPERT),
-    saved('moe_act', 'expert activation', [d.Te, d.fe, w.gemm], EXPERT),
+    saved('moe', 'expert projections', [d.Te, (d.gated ? 2 : 1) * d.fe, w.activation], EXPERT),
+    kept('moe_act', 'expert activation', keptInput(w, d.Te, d.fe, groups), EXPERT, w),
   );
   // Only SwiGLU has a kernel that activates and multiplies by the router's probability at once; other activations keep the
   // factor of that product too (Megatron-LM core/transformer/moe/experts.py, bias_act_func).
   if (!d.gated) out.push(saved('moe_act', 'expert activation before its probability', [d.Te, d.fe, w.wide], EXPERT));
   return out;
+}
+
+/**
+ * The norm before the feed-forward part. Under Transformer Engine it is fused with a dense one, and recomputed with it; a mixture's stands
+ * alone and is kept in BF16, since the router reads it, and the shared expert too except under delayed scaling
+ * (Megatron-LM core/transformer/moe/shared_experts.py, `set_save_original_input`).
+ */
+function feedForwardNorm(d: Dims, input: TrainingInput, w: SavedWidths, moe: boolean): SavedItem {
+  const engine = transformerEngine(input);
+  const quantized = keptInput(w, d.T / d.sp, d.h, 1, d.sp > 1);
+  if (!moe || !engine || w.keeping === 'wide')
+    return kept(engine && !moe ? 'mlp' : 'layernorm', 'feed-forward norm output', quantized, WIDTH, w);
+  const own = input.precision.fp8Recipe === 'delayed' && d.fs > 0 ? 1 : 0;
+  return saved('layernorm', 'feed-forward norm output', [d.T, d.h / d.sp, w.wide + own], WIDTH);
 }
 
 /** Everything one decoder layer keeps without recompute (Megatron-LM with Transformer Engine, or its plain PyTorch modules). */
@@ -139,7 +161,7 @@ export function megatronLayerSaved(d: Dims, input: TrainingInput, moe: boolean):
   const out = attentionSaved(d, input, w);
   out.push(
     saved('layer_input', 'feed-forward norm input', [d.T, d.h / d.sp, w.wide], WIDTH),
-    saved('layernorm', 'feed-forward norm output', [d.T, d.h / d.sp, w.gemm], WIDTH),
+    feedForwardNorm(d, input, w, moe),
     ...(moe ? moeSaved(d, w) : denseSaved(d, w)),
   );
   if (input.details?.hiddenDropout === true)

@@ -8,12 +8,14 @@ import { dimsOf } from './dims';
 import type { TrainingInput } from './input';
 import { MIB, newLedger, num, put } from './ledger';
 import type { Ledger } from './ledger';
-import { droppedModules, megatronLayerSaved, savedWidths } from './megatron-saved';
+import { droppedModules, megatronLayerSaved } from './megatron-saved';
 import type { StateBytes } from './optimizer-state';
 import { stateBytes } from './optimizer-state';
 import type { RankMemory } from './ledger';
 import type { StateShards } from './static-state';
 import type { SavedItem } from './saved';
+import type { SavedWidths } from './saved-widths';
+import { keptInput, savedWidths } from './saved-widths';
 import { putStates } from './static-state';
 import type { WeightTable } from './weights';
 import { dummyGradients, stageWeights, weightTable } from './weights';
@@ -67,15 +69,20 @@ function largest(first: Term, ...others: readonly Term[]): Term {
 /** Gradients inside one layer's backward pass: SwiGLU's, or the gathered output gradient; for MoE the permuted token copies. */
 function backwardTransient(d: Dims, input: TrainingInput, moe: boolean): Term {
   const hidden = (copies: number): Term => term(2 * copies, d.T, d.h / d.sp);
-  const fused = fusedTransient(d, hidden, moe);
+  const fused = fusedTransient(d, hidden, moe, savedWidths(input));
   // Unfused norm and residual steps hold two more hidden-wide gradients at once.
   return input.details?.transformerImpl === 'local' ? plus(hidden(2), fused) : fused;
 }
 
-function fusedTransient(d: Dims, hidden: (copies: number) => Term, moe: boolean): Term {
+/**
+ * Gradients of the activation and of its input, less the activation that is freed meanwhile: as large as the first of them in BF16,
+ * smaller where it was kept in FP8.
+ */
+function fusedTransient(d: Dims, hidden: (copies: number) => Term, moe: boolean, w: SavedWidths): Term {
   const attention = hidden(2);
   if (moe) return plus(attention, term(8, d.Te, d.h));
-  const wide = plus(hidden(1), term(d.gated ? 4 : 2, d.T, d.f));
+  const smaller = w.keeping === 'wide' ? 0 : 2 - keptInput(w, d.T, d.f).bytes / (d.T * d.f);
+  const wide = plus(hidden(1), term((d.gated ? 4 : 2) + smaller, d.T, d.f));
   return largest(attention, wide, plus(hidden(1), term(2, d.T, d.h), term(2, d.T, d.f)));
 }
 

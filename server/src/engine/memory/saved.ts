@@ -43,3 +43,13 @@ export function sumSaved(items: readonly SavedItem[]): number {
   for (const item of items) sum += item.bytes;
   return sum;
 }
+
+/** A saved item whose bytes and formula are worked out already. */
+export function savedAs(
+  module: SavedModule,
+  group: string,
+  { bytes, formula }: { readonly bytes: number; readonly formula: string },
+  fields: readonly string[],
+): SavedItem {
+  return { module, group, bytes, formula, fields };
+}
