@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TextDocumentEdit } from 'vscode-languageserver-types';
+import type { Range, TextDocumentEdit } from 'vscode-languageserver-types';
 import type { Analysis } from '../../../server/src/features/analysis';
 import { hover } from '../../../server/src/features/hover';
 import { readPlacementFile } from '../../../server/src/features/placement/loads';
@@ -28,6 +28,17 @@ function at(analysis: Analysis, word: string) {
   return { start: position, end: position };
 }
 
+/** The text after every edit of one document. */
+function appliedAll(analysis: Analysis, { edits }: TextDocumentEdit): string {
+  return [...edits]
+    .map((edit) => edit as { range: Range; newText: string })
+    .sort((a, b) => analysis.lines.offsetAt(a.range.start) - analysis.lines.offsetAt(b.range.start))
+    .reduceRight((text, { range, newText }) => {
+      const [start, end] = [analysis.lines.offsetAt(range.start), analysis.lines.offsetAt(range.end)];
+      return text.slice(0, start) + newText + text.slice(end);
+    }, analysis.text);
+}
+
 describe('writing an optimised placement', () => {
   const analysis = analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: SAMPLES });
   const files = lookup(SAMPLES);
@@ -53,13 +64,16 @@ describe('writing an optimised placement', () => {
     expect(file.kind === 'map' ? [file.physicalToLogical.length, file.physicalToLogical[0]?.length] : file).toEqual([
       61, 288,
     ]);
-    const changed = applied(analysis, (point as TextDocumentEdit).edits[0] as { range: never; newText: string });
+    const changed = appliedAll(analysis, point as TextDocumentEdit);
     expect(changed).toContain('init-expert-location: ./serve.experts.json');
+    expect(changed).toContain(`# shardlens: gpu=H200 loads=./${LOADS}`);
     const after = analyzeText(changed, {
       name: 'serve.yaml',
       files: { ...SAMPLES, 'serve.experts.json': text.newText },
     });
     expect(after.findings.filter(({ rule }) => rule.startsWith('placement-'))).toEqual([]);
+    const view = drawn(after, { ...SAMPLES, 'serve.experts.json': text.newText });
+    expect([view.policy, view.uniformLoads]).toEqual(['file', false]);
   });
 });
 

@@ -9,6 +9,7 @@ export interface PlacementSources {
   readonly map?: Kind<'map'>;
   /** Last part of the path of the loads. */
   readonly loadsName?: string;
+  readonly loadsUri?: string;
   /** The file of the placement, the document itself where it is one. */
   readonly mapUri?: string;
   /** Why a named file is of no use, with its name. */
@@ -27,7 +28,7 @@ function nameOf(uri: string): string {
 function withFile(sources: PlacementSources, uri: string, file: PlacementFile): PlacementSources {
   switch (file.kind) {
     case 'loads':
-      return sources.loads === undefined ? { ...sources, loads: file, loadsName: nameOf(uri) } : sources;
+      return sources.loads === undefined ? { ...sources, loads: file, loadsName: nameOf(uri), loadsUri: uri } : sources;
     case 'map':
       return sources.map === undefined ? { ...sources, map: file, mapUri: uri } : sources;
     case 'refused':

@@ -7,6 +7,7 @@ import { setValue, type SyntaxEdit } from '../../syntax/edits';
 import type { MapNode } from '../../syntax/tree';
 import type { Analysis, FileLookup } from '../analysis';
 import { overlaps } from '../code-actions';
+import { directiveSpan } from '../directives';
 import { rangeOfPlace } from '../diagnostics';
 import { fieldsInDocument } from '../fields';
 import { fileNameOf, resolveBeside } from '../uris';
@@ -104,6 +105,23 @@ function summary({ placement, loads }: PlannedPlacement, current: PlannedPlaceme
   return `balance ${even.toFixed(3)}${before}${wasted === 0 ? '' : `, ${wasted} duplicates`}`;
 }
 
+/**
+ * A comment that keeps the recording named when the key that named it is to point elsewhere: without it the new placement would be judged
+ * as if every expert were equally busy. Only languages with `#` comments have a place for it.
+ */
+function keepLoads(analysis: Analysis, { loadsUri }: PlacementSources): SyntaxEdit | undefined {
+  const { tree, references, text } = analysis;
+  const named = references.filter(({ uri }) => uri === loadsUri);
+  const path = named[0]?.target;
+  if (path === undefined || named.some(({ kind }) => kind === 'loads')) return undefined;
+  if (tree.language !== 'yaml' && tree.language !== 'toml') return undefined;
+  const pair = `loads=${/\s/.test(path) ? `"${path}"` : path}`;
+  const comment = directiveSpan(tree);
+  if (comment !== undefined && !/ignore\b/.test(text.slice(comment.start, comment.end)))
+    return { span: { start: comment.end, end: comment.end }, newText: ` ${pair}` };
+  return { span: { start: 0, end: 0 }, newText: `# shardlens: ${pair}${text.includes('\r\n') ? '\r\n' : '\n'}` };
+}
+
 /** The same action with its edit: the new file, and the key of the config that points at it. */
 export function resolveWriteAction(analysis: Analysis, action: CodeAction, files: FileLookup): CodeAction {
   const { resolved } = analysis;
@@ -129,7 +147,9 @@ export function resolveWriteAction(analysis: Analysis, action: CodeAction, files
   };
   const point: TextDocumentEdit = {
     textDocument: { uri: analysis.uri, version: analysis.version },
-    edits: [{ range: analysis.lines.rangeOf(edit.span), newText: edit.newText }],
+    edits: [keepLoads(analysis, sources), edit]
+      .filter((change) => change !== undefined)
+      .map(({ span, newText }) => ({ range: analysis.lines.rangeOf(span), newText })),
   };
   return {
     ...action,
