@@ -91,6 +91,8 @@ export interface TrainingDetails {
   readonly activationInFp8?: boolean;
   /** Transformer Engine's attention in FP8 (`fp8_dot_product_attention`): query, key and value are kept in FP8. Default false. */
   readonly attentionInFp8?: boolean;
+  /** Megatron `use_precision_aware_optimizer`: the step reads gradients in their own format and makes no FP32 copy. Default false. */
+  readonly decoupledGradients?: boolean;
   /** Communicators a rank opens; each holds device memory outside the allocator. Default counted from the layout. */
   readonly communicators?: number;
 }

@@ -17,6 +17,7 @@ import type { SavedItem } from './saved';
 import type { SavedWidths } from './saved-widths';
 import { keptInput, savedWidths } from './saved-widths';
 import { putStates } from './static-state';
+import { stepCopies } from './step-copies';
 import type { WeightTable } from './weights';
 import { dummyGradients, stageWeights, weightTable } from './weights';
 
@@ -288,8 +289,9 @@ export function megatronRank(plan: MegatronPlan, rank: number, stages: readonly 
   // Between steps the received inputs still hold their gradients.
   const received = stages.filter(({ embedding }) => !embedding).length;
   const resting = ledger.items.reduce((sum, item) => sum + item.bytes, 0) + (received * 2 * d.T * d.h) / d.sp;
-  putPeak(ledger, plan, rank, stages);
-  return { items: ledger.items, resting: resting + strayRecompute(plan, stages) };
+  const copies = stepCopies(input, modules, shards(dp), shards(expertData(layout)));
+  putPeak(ledger, plan, rank, stages, copies);
+  return { items: ledger.items, resting: resting + strayRecompute(plan, stages) + copies.bytes };
 }
 
 /** Megatron's plain MoE layers leave two hidden-wide tensors a layer allocated after a step with full recompute (measured, cause unknown). */
@@ -299,8 +301,17 @@ function strayRecompute(plan: MegatronPlan, stages: readonly StageContent[]): nu
   return stages.reduce((sum, { moeLayers }) => sum + moeLayers, 0) * ((4 * d.T * d.h) / d.sp);
 }
 
-/** Adds activations of the heaviest set of live microbatches, at the heaviest moment of a backward pass. */
-function putPeak(ledger: Ledger, plan: MegatronPlan, rank: number, stages: readonly StageContent[]): void {
+/**
+ * Adds activations of the heaviest set of live microbatches, at the heaviest moment of a backward pass; or what the step copies, where
+ * that is more.
+ */
+function putPeak(
+  ledger: Ledger,
+  plan: MegatronPlan,
+  rank: number,
+  stages: readonly StageContent[],
+  copies: Term,
+): void {
   const { input } = plan;
   const shape = {
     pipeline: input.layout.pipeline,
@@ -325,7 +336,12 @@ function putPeak(ledger: Ledger, plan: MegatronPlan, rank: number, stages: reado
       }
     }
   }
-  if (best !== undefined) putMoment(ledger, plan, stages, best.live, best.moment);
+  if (copies.bytes > bestBytes)
+    put(ledger, 'gradients', 'FP32 copies at the step', copies.bytes, copies.formula, [
+      'precision.gradients',
+      'optimizer.zeroStage',
+    ]);
+  else if (best !== undefined) putMoment(ledger, plan, stages, best.live, best.moment);
 }
 
 /** What one microbatch keeps of a chunk, beside the head. */
