@@ -70,7 +70,7 @@ export function estimateTraining(input: TrainingInput): MemoryReport {
     else group.ranges.push(range);
   }
   const outside = outsideAllocator(input.layout, input.details?.communicators);
-  const slack = reservedFactor(input.optimizer.stack);
+  const slack = reservedFactor(input);
   const classes = [...groups.values()].map(({ ranges, held, pp }) =>
     rankClass(input, ranges, held, model(pp, held), slack, outside),
   );
@@ -88,16 +88,14 @@ export function rankTotal(input: TrainingInput, pp: number): number {
     .map((stage) => stages[stage])
     .filter((stage) => stage !== undefined);
   const allocated = sumParts(partsOf(modelOf(input)(pp, held).items));
-  return (
-    allocated * reservedFactor(input.optimizer.stack) + outsideAllocator(input.layout, input.details?.communicators)
-  );
+  return allocated * reservedFactor(input) + outsideAllocator(input.layout, input.details?.communicators);
 }
 
 /** Jobs without tensor or pipeline parallelism over transformers' model code: ranks differ only where experts cannot be cut evenly. */
 function estimateTransformers(input: TrainingInput, stages: readonly StageContent[]): MemoryReport {
   const job = prepareHf(input);
   const outside = outsideAllocator(input.layout, input.details?.communicators);
-  const slack = reservedFactor(input.optimizer.stack);
+  const slack = reservedFactor(input);
   return withPeak(
     hfRankClasses(job).map(({ position, ranges }) =>
       rankClass(input, ranges, stages, hfRank(job, stages, position), slack, outside),

@@ -112,5 +112,6 @@ export function memoryFloor(
     expert,
     expertTensor,
   });
-  return most * reservedFactor(input.optimizer.stack) + outside;
+  const layout = { ...input.layout, pipeline };
+  return most * reservedFactor({ optimizer: input.optimizer, layout, pipeline: { kind } }) + outside;
 }
