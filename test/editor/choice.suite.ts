@@ -1,15 +1,6 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import { show, until } from './support';
-
-/** Takes what a quick pick or an input box shows first; its time to appear is not told, so the key is pressed until `done` holds. */
-async function accept<T>(what: string, done: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  return until(what, async () => {
-    await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    return done();
-  });
-}
+import { accept, show } from './support';
 
 /** What "Choose Model" and "Choose GPU" write, and that one undo takes it back. */
 export function choiceSuite(): void {

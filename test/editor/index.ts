@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
 import { choiceSuite } from './choice.suite';
 import { effectiveSuite } from './effective.suite';
+import { fixesSuite } from './fixes.suite';
 import { languageSuite } from './language.suite';
 import { lifecycleSuite } from './lifecycle.suite';
 import { panelSuite } from './panels.suite';
@@ -21,6 +22,7 @@ export function run(): Promise<void> {
   languageSuite();
   effectiveSuite();
   choiceSuite();
+  fixesSuite();
   panelSuite();
   const outcomes: Outcome[] = [];
   return new Promise((resolve, reject) => {

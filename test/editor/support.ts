@@ -47,3 +47,12 @@ export async function hoverText(uri: vscode.Uri, position: vscode.Position): Pro
     .flatMap(({ contents }) => contents.map((content) => (typeof content === 'string' ? content : content.value)))
     .join('\n');
 }
+
+/** Takes what a quick pick or an input box shows first; its time to appear is not told, so the key is pressed until `done` holds. */
+export async function accept<T>(what: string, done: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  return until(what, async () => {
+    await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return done();
+  });
+}

@@ -1,5 +1,6 @@
 import { choiceSuite } from './choice.suite';
 import { effectiveSuite } from './effective.suite';
+import { fixesSuite } from './fixes.suite';
 import { languageSuite } from './language.suite';
 import { lifecycleSuite } from './lifecycle.suite';
 import { panelSuite } from './panels.suite';
@@ -13,6 +14,7 @@ export function run(): Promise<void> {
   languageSuite();
   effectiveSuite();
   choiceSuite();
+  fixesSuite();
   panelSuite();
   let passed = 0;
   return new Promise((resolve, reject) => {

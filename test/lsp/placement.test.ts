@@ -31,7 +31,7 @@ describe('placements over the protocol', () => {
     expect(write?.edit).toBeUndefined();
     const done = await document.ask<CodeAction>('codeAction/resolve', { ...write });
     expect(done.edit?.documentChanges?.map((change) => ('kind' in change ? change.kind : change.edits.length))).toEqual(
-      ['create', 1, 1],
+      ['create', 1, 2],
     );
     const text = await document.ask<PlacementTextAnswer>('shardlens/placementText', {
       uri: document.uri,

@@ -177,7 +177,7 @@ function timeTable({ time }: Shown): string | undefined {
       'Run',
       `${parameters(time.tokens ?? 0)} tokens: ${time.days.toFixed(1)} days, ${count(time.gpuHours)} GPU-hours`,
     ]);
-  if (time.money !== undefined) entries.push(['Money', count(time.money)]);
+  if (time.money !== undefined) entries.push(['Cost', count(time.money)]);
   if (time.kilowattHours !== undefined) entries.push(['Energy', `${count(time.kilowattHours)} kWh of the GPUs`]);
   return `${facts(entries)}\n${table(columns, rows)}`;
 }

@@ -30,11 +30,12 @@ export function memoryAnswer(analysis: Analysis): string | undefined {
   return `${size} on rank ${peak.example}${stage}`;
 }
 
-/** `DualPipe · bubble 8.1 %` for a training pipeline of more than one stage. */
-export function pipelineAnswer(resolved: ResolvedPlan): string | undefined {
+/** `DualPipe 8 × 32 · bubble 8.1 %` for a training pipeline of more than one stage; a lens has no room to say of what. */
+export function pipelineAnswer(resolved: ResolvedPlan, room: 'hover' | 'lens' = 'hover'): string | undefined {
   const summary = pipelineSummary(resolved);
   if (summary === undefined) return undefined;
-  return `${summary.title} · bubble ${percent(summary.bubble)} of every rank's time, mean · peak ${plural(summary.peakActivations, 'activation')}`;
+  const of = room === 'lens' ? '' : " of every rank's time, mean";
+  return `${summary.title} · bubble ${percent(summary.bubble)}${of} · peak ${plural(summary.peakActivations, 'activation')}`;
 }
 
 function headsAnswer({ model }: ResolvedPlan, layout: LayoutSpec): string | undefined {

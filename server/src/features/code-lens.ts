@@ -57,7 +57,7 @@ export function codeLenses(analysis: Analysis): CodeLens[] {
   const lenses = [
     lens(memory === undefined ? 'Memory: model or layout not known yet' : `${memory}${guess}`, 'shardlens.openMemory'),
   ];
-  const pipeline = resolved.plan.task === 'training' ? pipelineAnswer(resolved) : undefined;
+  const pipeline = resolved.plan.task === 'training' ? pipelineAnswer(resolved, 'lens') : undefined;
   if (pipeline !== undefined) lenses.push(lens(pipeline, 'shardlens.openTimeline'));
   const cost = resolved.plan.task === 'training' ? costTitle(analysis) : undefined;
   if (cost !== undefined) lenses.push(lens(`${cost}${guess}`, FIND_LAYOUT));

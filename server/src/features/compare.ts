@@ -8,6 +8,7 @@ import { peakClass } from './answers';
 import { costOf } from './cost';
 import { parameterTotals } from './estimates';
 import { planField } from './fields';
+import { pipelineSummary } from './schedule/planned';
 import { servingCostOf } from './serving-cost';
 import { bytes, count, percent, seconds } from './format';
 
@@ -101,6 +102,12 @@ const TRAFFIC: readonly (readonly [keyof StepParts, string])[] = [
 
 type Read = (analysis: Analysis) => number | undefined;
 
+/** The bubble that lens, hover and timeline tell; of schedules too large for them the one that the step was timed with. */
+function bubbleOf(analysis: Analysis): number | undefined {
+  const drawn = analysis.resolved === undefined ? undefined : pipelineSummary(analysis.resolved);
+  return drawn?.bubble ?? costOf(analysis)?.bubble;
+}
+
 function readers(): readonly (readonly [id: string, label: string, unit: MetricUnit, read: Read])[] {
   return [
     ['memory', 'memory of the fullest rank', 'bytes', (analysis) => analysis.memory?.peak.bytes],
@@ -124,10 +131,10 @@ function readers(): readonly (readonly [id: string, label: string, unit: MetricU
     ['output', 'output tokens/s a GPU', 'count', (analysis) => servingCostOf(analysis)?.batches.at(-1)?.mixedRate],
     ['tokens', 'tokens/s a GPU', 'count', (analysis) => costOf(analysis)?.tokensPerSecondPerGpu],
     ['mfu', 'MFU of the BF16 peak, attention causal', 'share', (analysis) => costOf(analysis)?.utilisations[0]?.mfu],
-    ['bubble', 'pipeline bubble, idle share', 'share', (analysis) => costOf(analysis)?.bubble],
+    ['bubble', 'pipeline bubble', 'share', bubbleOf],
     ['days', 'days of the run', 'count', (analysis) => costOf(analysis)?.run?.days],
     ['gpuHours', 'GPU-hours of the run', 'count', (analysis) => costOf(analysis)?.run?.gpuHours],
-    ['money', 'money of the run', 'count', (analysis) => costOf(analysis)?.run?.money],
+    ['money', 'cost of the run', 'count', (analysis) => costOf(analysis)?.run?.money],
     ['gpus', 'GPUs', 'count', (analysis) => analysis.resolved?.layout?.worldSize],
     ['checkpoint', 'checkpoint', 'bytes', (analysis) => totals(analysis)?.checkpoint.bytes],
     ['parameters', 'parameters', 'count', (analysis) => totals(analysis)?.total],

@@ -72,7 +72,7 @@ export function mfuText({ utilisations }: TrainingCost): string {
 function runText({ run, perBillion }: TrainingCost): string | undefined {
   const of = run ?? perBillion;
   if (of === undefined) return undefined;
-  const money = of.money === undefined ? '' : ` · ${count(of.money)} money`;
+  const money = of.money === undefined ? '' : ` · cost ${count(of.money)}`;
   const energy = of.kilowattHours === undefined ? '' : ` · ${count(of.kilowattHours)} kWh`;
   if (run === undefined)
     return money + energy === '' ? undefined : `a billion tokens: ${count(of.gpuHours)} GPU-hours${money}${energy}`;

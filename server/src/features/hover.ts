@@ -56,13 +56,13 @@ function partsTable(peak: RankClass): string[] {
 
 function keyLines(info: KeyInfo): string[] {
   const facts = [
-    info.default === undefined ? undefined : `default \`${String(info.default)}\``,
-    info.unit === undefined ? undefined : `in ${info.unit}`,
+    info.default === undefined ? undefined : `Default \`${String(info.default)}\``,
+    info.unit === undefined ? undefined : `unit: ${info.unit}`,
     info.enum === undefined || info.enum.length > 8
       ? undefined
-      : info.enum.map((value) => `\`${String(value)}\``).join(' · '),
+      : `one of ${info.enum.map((value) => `\`${String(value)}\``).join(', ')}`,
   ].filter((fact): fact is string => fact !== undefined);
-  return ['', [info.doc, facts.join(', ')].filter((text) => text !== undefined && text.length > 0).join('  \n')];
+  return ['', [info.doc, facts.join(' · ')].filter((text) => text !== undefined && text.length > 0).join('  \n')];
 }
 
 function assumptionLines(assumptions: readonly Assumption[]): string[] {
@@ -81,11 +81,10 @@ const TIMED = /^(?:layout|batch|pipeline|cluster|precision|recompute|optimizer)\
 /** Values that latency and throughput of a server hang on. */
 const SERVED = /^(?:layout|serving|cluster|quantization|experts)\./;
 
-/** What is known of a value: memory and its own meaning first, then what it costs in time. */
-function answersAt(analysis: Analysis, field: string | undefined): readonly string[] {
+/** What a value does to time: of a step, or of a request. */
+function timeLines(analysis: Analysis, field: string | undefined): readonly string[] {
   if (field === undefined) return [];
   return [
-    ...answersFor(analysis, field),
     ...(TIMED.test(field) ? costLines(analysis) : []),
     ...(SERVED.test(field) ? servingCostLines(analysis) : []),
   ];
@@ -94,7 +93,7 @@ function answersAt(analysis: Analysis, field: string | undefined): readonly stri
 /** Keys about the placement of experts that fill no field of the plan. */
 const EXPERT_KEY = /eplb|load.?balancer|num.?slots|expert.?placement|ep.?dispatch/i;
 
-/** Hover at a position: the answer in the first line, then how it is made up, then what the key means. Null where there is nothing useful to say. */
+/** Hover at a position: the answer in the first line, then what the key itself decides, what it means, and how the bytes are made up. Null where there is nothing useful to say. */
 export function hover(analysis: Analysis, position: Position, files: FileLookup = () => undefined): Hover | null {
   if (analysis.dialect === undefined || analysis.resolved === undefined) return null;
   const offset = analysis.lines.offsetAt(position);
@@ -103,20 +102,23 @@ export function hover(analysis: Analysis, position: Position, files: FileLookup 
   const info =
     argumentInfo(analysis, offset) ?? (node === undefined ? undefined : keyInfo(analysis.dialect.id, node.path));
   if (target === undefined && info === undefined) return null;
-  const answers = answersAt(analysis, target?.field);
+  const about = target?.field ?? (EXPERT_KEY.test(info?.key ?? '') ? 'experts.algorithm' : undefined);
+  const [first, ...rest] = [
+    ...(target === undefined ? [] : answersFor(analysis, target.field)),
+    ...(about === undefined ? [] : placementLines(analysis, about, files)),
+    ...timeLines(analysis, target?.field),
+  ];
   const lines: string[] = [];
-  const [first, ...rest] = answers;
   if (first !== undefined)
     lines.push(
       `**${first}**${gpuIsAssumed(analysis.resolved) && analysis.memory !== undefined ? ' (GPU assumed)' : ''}`,
     );
   for (const line of rest) lines.push('', line);
+  // A hover is a few lines high: the table, which is the same on every key, comes after what the key means.
+  if (info !== undefined) lines.push(...keyLines(info));
   const peak = peakClass(analysis);
   if (peak !== undefined && target !== undefined && analysis.resolved.plan.task !== 'model')
     lines.push(...partsTable(peak));
-  const about = target?.field ?? (EXPERT_KEY.test(info?.key ?? '') ? 'experts.algorithm' : undefined);
-  if (about !== undefined) for (const line of placementLines(analysis, about, files)) lines.push('', line);
-  if (info !== undefined) lines.push(...keyLines(info));
   if (target !== undefined) lines.push(...assumptionLines(analysis.resolved.assumptions));
   const text = lines.join('\n').trim();
   if (text.length === 0) return null;

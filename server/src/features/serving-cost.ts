@@ -55,12 +55,19 @@ const BOUNDS: Readonly<Record<ServingCost['bound'], string>> = {
   none: 'more are not looked at',
 };
 
+/** The rate counts the prefill of new requests on the same GPUs; so must a time between tokens that is to agree with it. */
+function mixedText({ batches, disaggregated }: ServingCost): string {
+  const { unifiedTpot, tpot } = disaggregated;
+  const told = batches.at(-1)?.tpot === tpot && seconds(unifiedTpot) !== seconds(tpot);
+  return told ? ` (${seconds(unifiedTpot)} with prefill between)` : '';
+}
+
 /** `1,534 output tokens/s a GPU at 512 sequences · TPOT 41.2 ms · TTFT 310 ms (2,048 in, 512 out)`. */
 export function servingCostTitle(analysis: Analysis): string | undefined {
   const cost = servingCostOf(analysis);
   const last = cost?.batches.at(-1);
   if (cost === undefined || last === undefined) return undefined;
-  return `${count(last.mixedRate)} output tokens/s a GPU at ${plural(last.sequences, 'sequence')} · TPOT ${seconds(last.tpot)} · TTFT ${seconds(cost.ttft)} (${loadText(cost.load)})`;
+  return `${count(last.mixedRate)} output tokens/s a GPU at ${plural(last.sequences, 'sequence')} · TPOT ${seconds(last.tpot)}${mixedText(cost)} · TTFT ${seconds(cost.ttft)} (${loadText(cost.load)})`;
 }
 
 function batchText({ sequences, tpot, mixedRate }: BatchPoint): string {
@@ -78,8 +85,8 @@ export function servingCostLines(analysis: Analysis): string[] {
   const { prefillShare, tpot, unifiedTpot } = disaggregated;
   return [
     `${title}; ${BOUNDS[bound]}`,
-    `Sequences: TPOT, output tokens/s a GPU: ${shown.map(batchText).join(' · ')}`,
-    `Prefill ${count(prefillRate)} tokens/s a GPU; apart from decoding it wants ${percent(prefillShare, 0)} of the GPUs, and TPOT is ${seconds(tpot)} instead of ${seconds(unifiedTpot)}`,
+    `Sequences at once: TPOT, output tokens/s a GPU: ${shown.map(batchText).join(' · ')}`,
+    `Prefill ${count(prefillRate)} tokens/s a GPU; on GPUs of its own it wants ${percent(prefillShare, 0)} of them, and TPOT stays at ${seconds(tpot)} instead of ${seconds(unifiedTpot)}`,
     ...(twoBatches === undefined ? [] : [`Two overlapped batches: ${percent(twoBatches.gain)} more tokens than one`]),
     ...(speculative === undefined
       ? []

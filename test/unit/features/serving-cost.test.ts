@@ -68,7 +68,7 @@ describe('latency and throughput of a server', () => {
       expect.stringMatching(/output tokens\/s a GPU at [\d,]+ sequences · TPOT .* · TTFT .*1,024 in, 256 out/),
     );
     const shown = hover(analysis, { line: 2, character: 2 });
-    expect(JSON.stringify(shown?.contents)).toMatch(/Sequences: TPOT, output tokens/);
+    expect(JSON.stringify(shown?.contents)).toMatch(/Sequences at once: TPOT, output tokens/);
   });
 });
 

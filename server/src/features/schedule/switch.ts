@@ -45,6 +45,21 @@ function spellingsOf(dialect: string): readonly (readonly [ScheduleKind, string]
   return Object.entries(SPELLINGS[dialect] ?? {}) as [ScheduleKind, string][];
 }
 
+/** Of schedules that bring exactly the same only the first: two names of one effect are no choice. */
+function withoutTwins(effects: readonly KnobEffect[]): KnobEffect[] {
+  return effects.filter(
+    (effect, at) =>
+      !effects
+        .slice(0, at)
+        .some(
+          (other) =>
+            Math.abs(other.stepChange - effect.stepChange) < 1e-9 &&
+            other.bytesChange === effect.bytesChange &&
+            other.activationsChange === effect.activationsChange,
+        ),
+  );
+}
+
 const known = new WeakMap<ResolvedPlan, readonly KnobEffect[]>();
 
 /**
@@ -66,7 +81,7 @@ export function switchEffects(resolved: ResolvedPlan): readonly KnobEffect[] {
             knobEffect(resolved, base, { knob: 'schedule', value: kind, from: pipeline.kind, ask: { kind } }),
           )
           .filter((effect) => effect !== undefined);
-  const sorted = byStep(effects);
+  const sorted = withoutTwins(byStep(effects));
   known.set(resolved, sorted);
   return sorted;
 }
