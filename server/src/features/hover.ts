@@ -84,10 +84,7 @@ const SERVED = /^(?:layout|serving|cluster|quantization|experts)\./;
 /** What a value does to time: of a step, or of a request. */
 function timeLines(analysis: Analysis, field: string | undefined): readonly string[] {
   if (field === undefined) return [];
-  return [
-    ...(TIMED.test(field) ? costLines(analysis) : []),
-    ...(SERVED.test(field) ? servingCostLines(analysis) : []),
-  ];
+  return [...(TIMED.test(field) ? costLines(analysis) : []), ...(SERVED.test(field) ? servingCostLines(analysis) : [])];
 }
 
 /** Keys about the placement of experts that fill no field of the plan. */
