@@ -6,6 +6,7 @@ import type { RecomputeSpec } from '../../../server/src/engine/spec/training';
 import type { Pair } from './accuracy-ranks';
 import { denseModel, layoutOf, megatronInput } from './memory-input';
 import { olderTitanRow, otherMemoryRows, trainingMemoryRows, type OtherRow, type PublishedRow } from './published-rows';
+import { withRecipe } from './published-recipes';
 import { bridgeModel, presetSpec } from './throughput-models';
 
 /** One published figure beside the estimate of the fullest rank. */
@@ -28,7 +29,8 @@ type Job = TrainingInput | string;
 
 const MOONLIGHT: Partial<ModelSpec> = { vocabSize: 163_840, intermediateSize: 11_264, routerCorrectionBias: true };
 
-function modelOf(name: string): ModelSpec | string {
+/** The model of a published row, or why it is not known. */
+export function modelOf(name: string): ModelSpec | string {
   if (/^Moonlight/.test(name)) return { ...presetSpec('deepseek-ai/DeepSeek-V2-Lite'), ...MOONLIGHT, name };
   return bridgeModel(
     name
@@ -46,7 +48,8 @@ function recomputeOf(text: string): RecomputeSpec {
   return modules.length === 0 ? { granularity: 'none' } : { granularity: 'selective', modules };
 }
 
-function recipeOf(precision: string): Partial<TrainingInput['precision']> {
+/** Number formats that a published precision asks for. */
+export function recipeOf(precision: string): Partial<TrainingInput['precision']> {
   if (/NVFP4/i.test(precision)) return { compute: 'F4_E2M1', fp8Recipe: 'nvfp4' };
   if (/MXFP8/i.test(precision)) return { compute: 'F8_E4M3', fp8Recipe: 'mxfp8' };
   if (/blockwise/i.test(precision)) return { compute: 'F8_E4M3', fp8Recipe: 'blockwise', fp8Weights: true };
@@ -58,31 +61,42 @@ function titan(row: PublishedRow, model: ModelSpec, gpus: number): Job {
   const { tensor, pipeline, context, sequence, microBatch } = row;
   if (sequence === undefined || microBatch === undefined) return 'batch or sequence length not stated';
   if (row.recompute === '') return 'recomputation not stated';
+  // A looped schedule has two stages a rank unless a file splits the model otherwise.
+  const looped = /Interleaved/.test(row.schedule) && pipeline > 1;
   const layout = layoutOf({
     worldSize: gpus,
     tensor,
     pipeline,
+    ...(looped ? { virtualPipeline: 2 } : {}),
     context,
     sequenceParallel: tensor > 1,
     dataShard: gpus / (tensor * pipeline),
     dataReplicate: 1,
   });
   const full = /full/i.test(row.recompute);
-  // The files of these runs cut a microbatch of one sequence out of the local batch; without stages it is one batch.
-  const batch = pipeline > 1 ? { microBatch: 1, microbatches: microBatch } : { microBatch, microbatches: 1 };
+  // At that commit a local batch was cut into as many microbatches as there are stages (pipelining_utils.py); without stages it is one.
+  const batch =
+    pipeline > 1 ? { microBatch: microBatch / pipeline, microbatches: pipeline } : { microBatch, microbatches: 1 };
   const base = megatronInput(
     model,
     layout,
     { ...batch, sequenceLength: sequence },
     // The runs of December 2024 compiled their layers and not yet their loss.
-    { vocabDivisor: 1, selective: 'op', compile: row.compile, compileLoss: row.compile && !/96GB/.test(row.gpu) },
+    {
+      vocabDivisor: 1,
+      selective: 'op',
+      compile: row.compile,
+      compileLoss: row.compile && !/96GB/.test(row.gpu),
+      // train_configs of that time gather FP8 weights wherever Float8 is on.
+      gatherInFp8: /float8/i.test(row.precision),
+    },
   );
   return {
     ...base,
     precision: { ...base.precision, weights: 'F32', masterWeights: 'none', ...recipeOf(row.precision) },
     optimizer: { ...base.optimizer, stack: 'fsdp2', zeroStage: 3, gradientAccumulationFusion: false },
     recompute: { granularity: full ? 'full' : 'selective' },
-    pipeline: { kind: '1f1b' },
+    pipeline: { kind: looped ? 'interleaved-torch' : '1f1b' },
   };
 }
 
@@ -90,8 +104,6 @@ function megatron(row: PublishedRow, model: ModelSpec, gpus: number): Job {
   const { tensor, pipeline, context, expert, sequence, microBatch, globalBatch } = row;
   if (sequence === undefined || microBatch === undefined || globalBatch === undefined)
     return 'batch or sequence length not stated';
-  if ((model.mixers ?? []).some((mixer) => mixer === 'mamba2'))
-    return 'activations of state-space layers are not modelled';
   const layout = layoutOf({
     worldSize: gpus,
     tensor,
@@ -187,14 +199,16 @@ function outside(row: PublishedRow): string | undefined {
   return undefined;
 }
 
-function jobOf(row: PublishedRow): Job {
+/** The job of a published row, or why it does not say enough. */
+export function jobOf(row: PublishedRow): Job {
   const gpus = row.gpus ?? 1;
   if (row.group === 'bigscience') return bigscience(row, gpus);
   const model = modelOf(row.model);
   if (typeof model === 'string') return model;
   if (row.group === 'torchtitan') return titan(row, model, gpus);
   if (row.group === 'automodel-yaml-comment') return 'written by hand as the most that fits, not measured';
-  return megatron(row, model, gpus);
+  const job = megatron(row, model, gpus);
+  return typeof job === 'string' ? job : withRecipe(row, job);
 }
 
 function planOf(row: PublishedRow): string {

@@ -225,6 +225,9 @@ function readDetails(job: TitanJob): TrainingDetails {
     ...(option === 'op' ? { selective: 'op' } : Number.isInteger(every) && every > 0 ? { selective: every } : {}),
     ...(policy === 'always' || policy === 'never' ? { reshard: policy } : {}),
     ...(job.text('training.mixed_precision_param') === 'float32' ? { lowPrecisionBytes: 4 } : {}),
+    ...(LOW.some((section) => job.flag(`${section}.enable_fsdp_float8_all_gather`) === true)
+      ? { gatherInFp8: true }
+      : {}),
   };
 }
 

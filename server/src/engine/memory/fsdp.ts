@@ -2,6 +2,8 @@ import { expertData } from '../layout/rank-grid';
 import type { StageContent } from '../layout/stages';
 import type { Dims } from './dims';
 import { dimsOf } from './dims';
+import type { GatherWidths } from './fsdp-gather';
+import { layerElements, putGathered, unsharded } from './fsdp-gather';
 import type { TrainingInput } from './input';
 import type { Ledger, RankMemory } from './ledger';
 import { MIB, newLedger, num, put } from './ledger';
@@ -28,7 +30,7 @@ interface LayerKind {
 }
 
 /** Per-plan figures of a torchtitan job. */
-export interface FsdpPlan {
+export interface FsdpPlan extends GatherWidths {
   readonly input: TrainingInput;
   readonly d: Dims;
   readonly table: WeightTable;
@@ -37,8 +39,6 @@ export interface FsdpPlan {
   readonly moe: LayerKind;
   readonly shard: number;
   readonly expertShard: number;
-  /** Bytes an element while gathered. */
-  readonly gathered: number;
 }
 
 function layerKind(d: Dims, input: TrainingInput, moe: boolean): LayerKind {
@@ -79,6 +79,7 @@ export function planFsdp(input: TrainingInput): FsdpPlan {
     shard: layout.dataShard === undefined ? layout.data * layout.context : layout.dataShard,
     expertShard: Math.max(1, expertData(layout) / (layout.dataReplicate ?? 1)),
     gathered: input.details?.lowPrecisionBytes ?? 2,
+    gatheredLow: input.details?.gatherInFp8 === true ? 1 : (input.details?.lowPrecisionBytes ?? 2),
   };
 }
 
@@ -131,20 +132,6 @@ function lossBytes(plan: FsdpPlan): { saved: number; peak: number; output: numbe
   const wide = parallel ? 16 : 12;
   const output = 2 * d.T * d.V;
   return { saved: 4 * d.T * V + hidden, peak: wide * d.T * V + hidden, output, formula: formula(wide) };
-}
-
-/** Elements of a rank's stages before FSDP cuts them. */
-function unsharded(modules: readonly StageModule[]): number {
-  return modules.reduce((sum, { elements }) => sum + elements, 0);
-}
-
-/** Largest layer of a rank's stages in elements before FSDP cuts it. */
-function layerElements(plan: FsdpPlan, stages: readonly StageContent[]): number {
-  const sum = (modules: readonly { elements: number }[]): number =>
-    modules.reduce((a, { elements }) => a + elements, 0);
-  const dense = stages.some(({ denseLayers }) => denseLayers > 0) ? sum(plan.table.dense) : 0;
-  const moe = stages.some(({ moeLayers }) => moeLayers > 0) ? sum(plan.table.moe) : 0;
-  return Math.max(dense, moe);
 }
 
 /** Memory of one pipeline rank under FSDP2 as torchtitan applies it. */
@@ -227,13 +214,6 @@ function heaviest(ledger: Ledger, moments: readonly Moment[]): void {
   if (best !== undefined) ledger.items.push(...best.items);
 }
 
-function putGathered(ledger: Ledger, what: string, elements: number, each: number): void {
-  put(ledger, 'weights', what, elements * each, `${num(elements)} × ${num(each)} B`, [
-    'optimizer.reshardAfterForward',
-    'details.reshard',
-  ]);
-}
-
 /** Without pipeline stages: the loss with all layers kept, or the backward pass of a layer, or of the embedding. */
 function putPlainPeak(
   ledger: Ledger,
@@ -256,11 +236,16 @@ function putPlainPeak(
     ]);
     putStage(into, plan, stage, 1);
   };
-  const layer = layerElements(plan, stages);
+  const largest = layerElements(table, stages);
+  const layer = largest.all;
   const profile = stage.moeLayers > 0 ? plan.moe : plan.dense;
   const restored = profile.fullBytes - profile.keptBytes + profile.transient;
   const running = `${num(profile.fullBytes)} − ${num(profile.keptBytes)} kept + ${num(profile.transient)} B`;
-  const resident = policy === 'never' ? all : root;
+  const never = policy === 'never';
+  const resident = (into: Ledger, what: string): void => {
+    if (never) putGathered(into, what, all, plan);
+    else putGathered(into, what, { all: root, low: 0 }, plan);
+  };
   const onDevice = input.optimizer.offloadParameters ? 0 : bytes.gradient;
   const gradients = modules.reduce(
     (sum, { elements, expert }) => sum + (elements * onDevice) / (expert ? plan.expertShard : plan.shard),
@@ -276,7 +261,7 @@ function putPlainPeak(
         'batch.microBatch',
         'details.lossParallel',
       ]);
-      putGathered(into, policy === 'never' ? 'gathered weights' : 'gathered output head', resident, gathered);
+      resident(into, never ? 'gathered weights' : 'gathered output head');
     },
     (into) => {
       kept(into);
@@ -289,7 +274,8 @@ function putPlainPeak(
         ['layout.dataShard'],
       );
       put(into, 'activations', 'last layer running backward', restored, running, ['recompute.granularity']);
-      putGathered(into, 'gathered layers and output head', policy === 'never' ? all : 2 * layer + root, gathered);
+      if (never) putGathered(into, 'gathered layers and output head', all, plan);
+      else putGathered(into, 'gathered layers and output head', largest, plan, 2, root);
       put(
         into,
         'gradients',
@@ -300,10 +286,14 @@ function putPlainPeak(
       );
     },
     (into) => {
-      put(into, 'gradients', 'sharded gradients', gradients, `${num(all)} × ${num(bytes.gradient)} B over the shards`, [
-        'layout.dataShard',
-        'layout.data',
-      ]);
+      put(
+        into,
+        'gradients',
+        'sharded gradients',
+        gradients,
+        `${num(all.all)} × ${num(bytes.gradient)} B over the shards`,
+        ['layout.dataShard', 'layout.data'],
+      );
       put(
         into,
         'gradients',
@@ -320,7 +310,7 @@ function putPlainPeak(
       put(into, 'activations', 'gathered gradient', d.t > 1 ? 2 * d.T * d.h + 2 * hidden : hidden, `${num(hidden)} B`, [
         'layout.tensor',
       ]);
-      putGathered(into, 'gathered output head', resident, gathered);
+      resident(into, 'gathered output head');
     },
   ]);
 }
@@ -333,16 +323,12 @@ function putPipelinePeak(
   stages: readonly StageContent[],
   modules: readonly StageModule[],
 ): void {
-  const { input, bytes, gathered } = plan;
-  const all = unsharded(modules);
+  const { input, bytes } = plan;
   const policy = input.details?.reshard ?? 'default';
   const loss = lossBytes(plan);
-  putGathered(
-    ledger,
-    'gathered weights of the stages',
-    policy === 'always' ? 2 * layerElements(plan, stages) : all,
-    gathered,
-  );
+  const what = 'gathered weights of the stages';
+  if (policy === 'always') putGathered(ledger, what, layerElements(plan.table, stages), plan, 2);
+  else putGathered(ledger, what, unsharded(modules), plan);
   const costs = stages.map((stage) => stageCost(plan, stage, loss, bytes.gradient));
   const live: LiveMicrobatches = torchPeak(
     input,

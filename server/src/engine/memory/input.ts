@@ -48,6 +48,8 @@ export interface TrainingDetails {
   readonly lossParallel?: boolean;
   /** FSDP gathers in this many bytes an element. Default 2 (BF16). */
   readonly lowPrecisionBytes?: number;
+  /** torchao `enable_fsdp_float8_all_gather`: FSDP gathers the weights of Linear layers in FP8. Default false. */
+  readonly gatherInFp8?: boolean;
   /** DeepSpeed buckets, in elements. Defaults 5e8, 5e8, 5e7 and 1e5. */
   readonly reduceBucketSize?: number;
   readonly allgatherBucketSize?: number;
