@@ -214,6 +214,24 @@ function heaviest(ledger: Ledger, moments: readonly Moment[]): void {
   if (best !== undefined) ledger.items.push(...best.items);
 }
 
+/** Tensor parallelism forms the embedding's gradient over the whole vocabulary before it is cut. */
+function putEmbeddingGradient(ledger: Ledger, { d, table, gathered }: FsdpPlan): void {
+  const hidden = (2 * d.T * d.h) / d.sp;
+  const copies = d.t > 1 ? d.t + 1 : 1;
+  const product = `${num(copies)} × ${num(table.embedding)} × ${num(gathered)} B`;
+  const bytes = table.embedding * copies * gathered;
+  put(ledger, 'gradients', 'embedding gradient', bytes, product, ['model.vocabSize', 'layout.tensor']);
+  const whole = d.t > 1 ? 2 * d.T * d.h : 0;
+  put(
+    ledger,
+    'activations',
+    'gathered gradient',
+    whole + (d.t > 1 ? 2 : 1) * hidden,
+    `${whole > 0 ? `${num(whole)} + 2 × ` : ''}${num(hidden)} B`,
+    ['layout.tensor'],
+  );
+}
+
 /** Without pipeline stages: the loss with all layers kept, or the backward pass of a layer, or of the embedding. */
 function putPlainPeak(
   ledger: Ledger,
@@ -242,10 +260,7 @@ function putPlainPeak(
   const restored = profile.fullBytes - profile.keptBytes + profile.transient;
   const running = `${num(profile.fullBytes)} − ${num(profile.keptBytes)} kept + ${num(profile.transient)} B`;
   const never = policy === 'never';
-  const resident = (into: Ledger, what: string): void => {
-    if (never) putGathered(into, what, all, plan);
-    else putGathered(into, what, { all: root, low: 0 }, plan);
-  };
+  const stays = never ? all : { all: root, low: 0 };
   const onDevice = input.optimizer.offloadParameters ? 0 : bytes.gradient;
   const gradients = modules.reduce(
     (sum, { elements, expert }) => sum + (elements * onDevice) / (expert ? plan.expertShard : plan.shard),
@@ -261,7 +276,7 @@ function putPlainPeak(
         'batch.microBatch',
         'details.lossParallel',
       ]);
-      resident(into, never ? 'gathered weights' : 'gathered output head');
+      putGathered(into, never ? 'gathered weights' : 'gathered output head', stays, plan);
     },
     (into) => {
       kept(into);
@@ -302,15 +317,8 @@ function putPlainPeak(
         `${num(layer)} × ${num(bytes.gradient)} B`,
         ['optimizer.stack'],
       );
-      // Tensor parallelism forms the embedding's gradient over the whole vocabulary before it is cut.
-      const table_ = table.embedding * (d.t > 1 ? d.t + 1 : 1) * gathered;
-      const copies = d.t > 1 ? d.t + 1 : 1;
-      const product = `${num(copies)} × ${num(table.embedding)} × ${num(gathered)} B`;
-      put(into, 'gradients', 'embedding gradient', table_, product, ['model.vocabSize', 'layout.tensor']);
-      put(into, 'activations', 'gathered gradient', d.t > 1 ? 2 * d.T * d.h + 2 * hidden : hidden, `${num(hidden)} B`, [
-        'layout.tensor',
-      ]);
-      resident(into, 'gathered output head');
+      putEmbeddingGradient(into, plan);
+      putGathered(into, 'gathered output head', stays, plan);
     },
   ]);
 }
