@@ -14,12 +14,15 @@ const enough = (microbatches: number, ranks: number): boolean => microbatches % 
 function check(spec: SizedSpec): ScheduleRefusal | undefined {
   const { ranks, microbatches } = spec;
   if (!evenRanks(ranks)) {
+    const even = nearestLegal(ranks, evenRanks);
+    const filled = even.filter((candidate) => enough(microbatches, candidate));
     return refuse(
       'dualpipe-even-ranks',
       `DualPipe folds the pipeline in the middle and needs an even number of ranks, not ${ranks} (dualpipe.py: num_ranks % 2 == 0).`,
       'ranks',
       ranks,
-      nearestLegal(ranks, evenRanks),
+      // A number of ranks that the microbatches do not fill would only be refused in its turn.
+      filled.length > 0 ? filled : even,
     );
   }
   if (!enough(microbatches, ranks)) {

@@ -46,6 +46,15 @@ const groupFits = (group: number, ranks: number, microbatches: number): boolean 
 const remainderFits = (microbatches: number, group: number, ranks: number): boolean =>
   microbatches % group === 0 || microbatches % group >= ranks;
 
+/** The fewest ranks above two that the rest of the sizes allows; groups of as many microbatches as ranks go along. */
+function moreRanks({ ranks, microbatches, groupSize }: SizedSpec): number {
+  const fits = (candidate: number): boolean => {
+    const group = groupSize === ranks ? candidate : groupSize;
+    return groupFits(group, candidate, microbatches) && remainderFits(microbatches, group, candidate);
+  };
+  return nearestLegal(2, (candidate) => candidate > 2 && fits(candidate), microbatches)[0] ?? 3;
+}
+
 /**
  * Megatron's start-up rules of the interleaved schedule: N between P and M, the last group empty or at least P,
  * and no PP = 2 without `overlap_p2p_comm`, where two transfers between the same two ranks would share a batch.
@@ -59,7 +68,7 @@ export function checkInterleaved(spec: SizedSpec): ScheduleRefusal | undefined {
       'Interleaved 1F1B over 2 ranks needs overlap_p2p_comm: without it two sends and receives between the same two ranks share one batch and an activation can be taken for a gradient.',
       'ranks',
       ranks,
-      [3],
+      [moreRanks(spec)],
     );
   }
   if (microbatches < ranks) {

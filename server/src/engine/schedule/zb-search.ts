@@ -204,6 +204,21 @@ class GreedyRun {
     return true;
   }
 
+  /** The original's closing assertions: a pass ends after what it waits for. Only stages that differ much can break them. */
+  sound(): boolean {
+    const { stages, microbatches, comm } = this;
+    for (let j = 0; j < stages; j += 1) {
+      for (let i = 0; i < microbatches; i += 1) {
+        const forward = this.end(F, j, i);
+        const f = this.cost(F, j);
+        const back = this.end(B, j, i);
+        if (back < forward + this.cost(B, j)) return false;
+        if (j > 0 && forward < this.end(F, j - 1, i) + comm + f) return false;
+      }
+    }
+    return true;
+  }
+
   /** Runs everything; the longest span of a stage from its first start to its last end, or -1 when it cannot run. */
   run(): number {
     const { stages, microbatches } = this;
@@ -220,6 +235,15 @@ class GreedyRun {
 
 const CHOICES = [true, false] as const;
 
+/** The middle of each column on every stage: what sail's runtime hands to the search instead of the stages' own times. */
+function middling(table: DurationTable): DurationTable {
+  const middle = (column: Float64Array): Float64Array => {
+    const sorted = Float64Array.from(column).sort();
+    return new Float64Array(column.length).fill(sorted[Math.floor(sorted.length / 2)] ?? 0);
+  };
+  return { ...table, F: middle(table.F), I: middle(table.I), W: middle(table.W), uniform: true };
+}
+
 function bestRun(spec: SizedSpec, table: DurationTable): GreedyRun | undefined {
   // In stages' worth of microbatches held: P for H1, 2P for H2.
   const maxMemory = MEMORY[F] * spec.ranks * (spec.kind === 'zb-h2' ? 2 : 1);
@@ -235,7 +259,7 @@ function bestRun(spec: SizedSpec, table: DurationTable): GreedyRun | undefined {
         if (runs.some(repeats)) continue;
         const run = new GreedyRun(spec.ranks, spec.microbatches, table, maxMemory, knobs);
         const span = run.run();
-        if (span < 0) return undefined;
+        if (span < 0 || !(table.uniform || run.sound())) return undefined;
         runs.push(run);
         if (span < bestSpan) {
           best = run;
@@ -244,7 +268,8 @@ function bestRun(spec: SizedSpec, table: DurationTable): GreedyRun | undefined {
       }
     }
   }
-  return best;
+  // The original does not notice that the first stage still owes forwards and sorts them to the front.
+  return best !== undefined && best.count(F, 0) < spec.microbatches ? undefined : best;
 }
 
 /** Passes of a stage by completion; sail sorts them so, which only differs from the run's order where costs are 0. */
@@ -260,12 +285,13 @@ const CODES = [OP.F, OP.I, OP.W] as const;
 /**
  * ZB-H1 and ZB-H2: backward split into input and weight half, the weight halves placed by a greedy search over the
  * given durations with at most P (H1) or 2P (H2) microbatches held a stage.
- * Source: sail-sg/zero-bubble@39f2c18 scheduler/zb.py `Graph.manual_order`, `initial_solution`; arXiv 2401.10241.
+ * Source: sail-sg/zero-bubble@39f2c18 scheduler/zb.py `Graph.manual_order`, `initial_solution`; runtime.py `scheduler`; arXiv 2401.10241.
  */
 export function zbSearch(spec: SizedSpec, durations: DurationsInput): ScheduleOrder | ScheduleRefusal {
   const { ranks, microbatches } = spec;
   const table = durationTable(durations, ranks);
-  const run = bestRun(spec, table);
+  // Stages that differ so much that the original stops on its own assertions are searched as its runtime does it.
+  const run = bestRun(spec, table) ?? (table.uniform ? undefined : bestRun(spec, middling(table)));
   if (run === undefined) {
     return refuse(
       'zb-memory',

@@ -1,5 +1,5 @@
 import type { DurationsInput } from './durations';
-import { isUniform } from './durations';
+import { durationTable, isUniform } from './durations';
 import type { ScheduleOrder, ScheduleRefusal } from './order';
 import { OP } from './order';
 import { endRank, finishOrder, orderWriter, put as write } from './order-writer';
@@ -13,21 +13,26 @@ const B = 1;
 const W = 2;
 const MEMORY = [2, -1, -1] as const;
 
-/** One cost a kind of pass and chunk: sail's V searches know no uneven stages, so those are averaged. */
-export interface VCosts {
+/** One cost a kind of pass and chunk: sail's V searches know no uneven stages. */
+interface VCosts {
   readonly cost: readonly [number, number, number];
   readonly comm: number;
 }
 
-function mean(values: ArrayLike<number>): number {
-  const list = Array.from(values);
-  return list.length === 0 ? 0 : list.reduce((a, b) => a + b, 0) / list.length;
+/** The middle over the ranks of the mean of a rank's two chunks, stages r and 2P-1-r: runtime.py `avg_then_mid`. */
+function meanThenMiddle(column: Float64Array): number {
+  const ranks = column.length / 2;
+  const means = Float64Array.from({ length: ranks }, (_, rank) => {
+    return ((column[rank] ?? 0) + (column[2 * ranks - 1 - rank] ?? 0)) / 2;
+  }).sort();
+  return means[Math.floor(ranks / 2)] ?? 0;
 }
 
 /** Costs of F, I and W of one chunk as the V searches take them. */
-export function vCosts(durations: DurationsInput): VCosts {
+function vCosts(durations: DurationsInput, ranks: number): VCosts {
   if (isUniform(durations)) return { cost: [durations.F, durations.I, durations.W], comm: durations.comm };
-  return { cost: [mean(durations.F), mean(durations.I), mean(durations.W)], comm: durations.comm };
+  const { F: f, I: i, W: w, comm } = durationTable(durations, 2 * ranks);
+  return { cost: [meanThenMiddle(f), meanThenMiddle(i), meanThenMiddle(w)], comm };
 }
 
 /** The search ran into one of the original's own assertions; caught where the search starts. */
@@ -317,7 +322,7 @@ export const V_OPS = [OP.F, OP.F, OP.I, OP.I, OP.W, OP.W] as const;
  */
 export function zbvSearch(spec: SizedSpec, durations: DurationsInput): ScheduleOrder | ScheduleRefusal {
   const { ranks, microbatches } = spec;
-  const costs = vCosts(durations);
+  const costs = vCosts(durations, ranks);
   const run = bestRun(ranks, microbatches, costs);
   if (run === undefined) {
     const reach = 2 * ranks + 1;
