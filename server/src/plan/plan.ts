@@ -55,6 +55,8 @@ export interface Plan {
   readonly dialect: string;
   readonly task: 'training' | 'serving' | 'model';
   readonly frameworkVersion?: Sourced<string>;
+  /** The program is a fork of the framework or adds to it: what the framework itself refuses is likely to fail there, not certain. */
+  readonly adapted?: true;
   readonly model: Planned<ModelSpec>;
   readonly quantization: Planned<QuantizationSpec>;
   readonly cluster: Planned<ClusterSpec>;

@@ -1,4 +1,5 @@
 import type { Finding, Severity } from './finding';
+import { enforcedOn } from './enforced';
 import type { Plan, Planned, Sourced } from './plan';
 
 type Section = 'model' | 'batch' | 'serving' | 'cluster';
@@ -130,5 +131,5 @@ export function usablePlan(plan: Plan): { readonly plan: Plan; readonly findings
     sections.serving = rest;
     if (found !== 'drop') findings.push(found);
   }
-  return { plan: { ...plan, ...sections } as Plan, findings };
+  return { plan: { ...plan, ...sections } as Plan, findings: enforcedOn(plan, findings) };
 }

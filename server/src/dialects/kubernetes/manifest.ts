@@ -32,7 +32,7 @@ function argumentsOf(kind: string): (container: MapNode, command: ShellCommand) 
     const known = options.filter(({ text }) => matchVllmKey(text.slice(2).split('=')[0] ?? '').kind === 'known');
     return known.length * 2 < options.length || known.length === 0
       ? undefined
-      : { program: 'vllm', launcher: [], words: command.words, wrapped: true, command };
+      : { program: 'vllm', name: '', launcher: [], words: command.words, wrapped: true, command };
   };
 }
 

@@ -9,6 +9,7 @@ import { DIALECT_RULES } from '../common/findings';
 import { numberOf } from '../common/nodes';
 import { written } from '../common/sourced';
 import type { DialectReading, ReadCompanion } from '../dialect';
+import { adaptedPlan, programOf, softened } from '../megatron/adapted';
 import { readMegatron } from '../megatron/read';
 import { readSglangArguments } from '../sglang/read';
 import { sglangArity } from '../sglang/keys';
@@ -130,6 +131,11 @@ function variableEntries(launched: Launched, text: string): Entry[] {
   });
 }
 
+/** A script is as old as the repository that it stands in: what parsers of today no longer have may have been right for its own. */
+function ofUnknownRelease(finding: Finding): Finding {
+  return finding.rule === 'removed-key' && finding.severity === 'error' ? { ...finding, severity: 'warning' } : finding;
+}
+
 /** Megatron's own reader takes a file with `MODEL_ARGS` and `ENV_VARS`; a command line is just that, spelled otherwise. */
 function readMegatronCommand(launched: Launched, options: MapNode, around: Around): DialectReading {
   const section = (key: string, value: ConfigNode): Entry => ({ key, keySpan: value.span, value });
@@ -143,9 +149,11 @@ function readMegatronCommand(launched: Launched, options: MapNode, around: Aroun
   );
   const tree: ConfigTree = { language: 'arguments', text: around.text, documents: [root], comments: [], issues: [] };
   const reading = readMegatron(tree, around.read, { complete: launched.command.complete });
-  // Started by DeepSpeed it is a fork with options of its own and of years ago, which Megatron-LM's parser has no say in.
-  const fork = launched.launcher.some((word) => /(?:^|\/)deepspeed$/.test(word.text));
-  return fork ? { ...reading, findings: [] } : reading;
+  const before = [...launched.launcher.map(({ text }) => text), launched.name];
+  const program = programOf({ options: options.entries, before });
+  if (program === 'own') return { ...reading, findings: reading.findings.map(ofUnknownRelease) };
+  const findings = program === 'fork' ? [] : softened(reading.findings);
+  return { ...reading, plan: adaptedPlan(reading.plan), findings };
 }
 
 /** The Trainer's own reader takes a YAML file of its arguments; a DeepSpeed script names the same file by another option. */

@@ -8,6 +8,8 @@ export type Program = 'sglang' | 'vllm' | 'tensorrt-llm' | 'megatron' | 'trainer
 /** One program with what it is started with. */
 export interface Launched {
   readonly program: Program;
+  /** The script, module or command as it is written. */
+  readonly name: string;
   /** Words before the program: launchers such as torchrun and srun with their own options. */
   readonly launcher: readonly Word[];
   readonly words: readonly Word[];
@@ -189,6 +191,7 @@ export function launchedBy(command: ShellCommand): Launched | undefined {
     const model = found.positional === true && first !== undefined && !first.text.startsWith('-') ? first : undefined;
     return {
       program: found.program,
+      name: words[found.at]?.text ?? '',
       launcher: words.slice(0, found.at),
       words: words.slice(model === undefined ? found.from : found.from + 1),
       ...(model === undefined ? {} : { model }),
@@ -203,7 +206,7 @@ export function launchedBy(command: ShellCommand): Launched | undefined {
 export function launchedByImage(image: string | undefined, command: ShellCommand): Launched | undefined {
   const found = image === undefined ? undefined : IMAGES.find(([pattern]) => pattern.test(image));
   if (found === undefined || command.words[0]?.text.startsWith('-') !== true) return undefined;
-  return { program: found[1], launcher: [], words: command.words, wrapped: false, command };
+  return { program: found[1], name: image ?? '', launcher: [], words: command.words, wrapped: false, command };
 }
 
 /** True where an option belongs to Megatron, for its arity. */

@@ -52,6 +52,8 @@ function inverse(value: Sourced<boolean> | undefined): Sourced<boolean> | undefi
 
 function vocabulary(args: MegatronArguments): Sourced<number> | undefined {
   const stated = size(args, 'padded_vocab_size') ?? size(args, 'vocab_size');
+  // Vision models have no vocabulary, and their scripts say so.
+  if (stated?.value === 0) return undefined;
   if (stated !== undefined || args.unknown('vocab_size')) return stated;
   const type = args.entry('tokenizer_type');
   if (type !== undefined && args.text('tokenizer_type') === 'GPT2BPETokenizer')

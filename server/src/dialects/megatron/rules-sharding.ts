@@ -173,7 +173,7 @@ const overlaps: readonly Check[] = checks(LAUNCHER, [
   },
   {
     rule: 'setting-without-effect',
-    severity: 'warning',
+    severity: 'information',
     covers: ['MEG-053'],
     keys: ['sequence_parallel', TENSOR],
     when: (values) => values.flag('sequence_parallel') === true && degreeOf(values, TENSOR) === 1,

@@ -13,9 +13,14 @@ export function source(fn = 'validate_args', file = 'megatron/training/arguments
 
 const entryFlags = new Set(megatronSchema['x-entry-flags']);
 
+/** Flags that scripts of Megatron-LM's own repository add to its parser. */
+export function isEntryFlag(flag: string): boolean {
+  return entryFlags.has(flag);
+}
+
 function unknown(entry: Entry): Finding[] {
   // Dotted keys are overrides of a framework built on Megatron; its keys are not these.
-  if (!entry.key.startsWith('--') || entryFlags.has(entry.key)) return [];
+  if (!entry.key.startsWith('--') || isEntryFlag(entry.key)) return [];
   const meant = closest(entry.key, megatronFlagNames);
   if (meant === undefined) {
     return [

@@ -275,8 +275,9 @@ const ROWS: readonly Row<Source>[] = [
     ROLLING,
     [`${ROLLOUT}.mode`],
     (s) => s.text(`${ROLLOUT}.mode`) === 'sync',
-    'Rollout mode sync was removed; write async or leave the key out.',
-    'error',
+    // Releases until 2025 had it as the default, and a file does not say its release.
+    'Rollout mode sync was removed, and recent releases stop at it; write async or leave the key out.',
+    'warning',
     [`${ROLLOUT}.mode`, 'async'],
   ],
   [

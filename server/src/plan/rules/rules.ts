@@ -8,6 +8,7 @@ import {
 import { fp8NotAligned } from './fp8-alignment';
 import { gpuLacksFormat } from './gpu-formats';
 import { scheduleConstraint } from './pipeline';
+import { enforcedOn } from '../enforced';
 import type { Finding } from '../finding';
 import type { PlanRule, PlanRuleContext } from './rule-context';
 import { fp8BlockMisaligned } from './fp8-blocks';
@@ -66,7 +67,10 @@ export function checkPlan(
 ): Finding[] {
   const refused = new Set<number>();
   return planRules.flatMap((rule) =>
-    guard(rule.id, () => rule.check(context)).filter(({ at, severity }) => {
+    enforcedOn(
+      context.plan,
+      guard(rule.id, () => rule.check(context)),
+    ).filter(({ at, severity }) => {
       if (at === undefined || at.uri !== undefined || severity !== 'error') return true;
       if (refused.has(at.span.start)) return false;
       refused.add(at.span.start);
