@@ -111,6 +111,24 @@ const parsersEntry = {
 };
 const findsShared = sharedModules((name) => `module.exports = ${KEPT}['${name}'];`);
 
+/** Python is read in one place only, and its grammar is a bundle of its own: no server without a Python config opens it. */
+const PYTHON = 'server/src/syntax/python';
+const pythonApart = (load) => ({
+  name: 'python-apart',
+  setup(plugin) {
+    plugin.onResolve({ filter: /\/python$/ }, ({ path: specifier, resolveDir }) =>
+      path.relative(process.cwd(), path.resolve(resolveDir, specifier)).replaceAll('\\', '/') === PYTHON
+        ? { path: PYTHON, namespace: 'python' }
+        : undefined,
+    );
+    plugin.onLoad({ filter: /./, namespace: 'python' }, () => ({
+      contents: `const python = () => ${load};\nmodule.exports = { get parsePython() { return python().parsePython; } };`,
+      loader: 'js',
+    }));
+  },
+});
+const pythonEntry = { stdin: { contents: `export * from './${PYTHON}';`, resolveDir: process.cwd() } };
+
 const formatsEntry = {
   plugins: [packSchemas, findsShared],
   stdin: { contents: FORMATS.map((file) => `export * from './${file}';`).join('\n'), resolveDir: process.cwd() },
@@ -137,6 +155,13 @@ const webview = (name) => ({
   jsxImportSource: 'preact',
 });
 
+const nodePlugins = [
+  ...common.plugins,
+  loadsPackages,
+  formatsApart("require('./dialects.js')"),
+  pythonApart("require('./python.js')"),
+];
+
 const bundles = [
   // The language client is a file of its own, loaded when a config is opened: starting the editor stays cheap.
   {
@@ -150,20 +175,21 @@ const bundles = [
   { ...node, entryPoints: { 'client-node': 'client/src/client-node.ts' }, external: ['vscode'], outdir: 'dist' },
   { ...node, ...formatsEntry, outfile: 'dist/dialects.js' },
   { ...node, ...parsersEntry, outfile: 'dist/parsers.js' },
+  { ...node, ...pythonEntry, outfile: 'dist/python.js' },
   {
     ...node,
-    plugins: [...common.plugins, loadsPackages, formatsApart("require('./dialects.js')")],
+    plugins: nodePlugins,
     entryPoints: { server: 'server/src/lsp/main-node.ts' },
-    external: ['./dialects.js', './parsers.js'],
+    external: ['./dialects.js', './parsers.js', './python.js'],
     outdir: 'dist',
   },
   {
     ...node,
-    plugins: [...common.plugins, loadsPackages, formatsApart("require('./dialects.js')")],
+    plugins: nodePlugins,
     entryPoints: { cli: 'server/src/cli/main.ts' },
     outdir: 'dist',
     banner: { js: '#!/usr/bin/env node' },
-    external: ['./server.js', './dialects.js', './parsers.js'],
+    external: ['./server.js', './dialects.js', './parsers.js', './python.js'],
   },
   {
     ...browser,
@@ -173,6 +199,7 @@ const bundles = [
     outdir: 'dist',
   },
   { ...browser, ...formatsEntry, format: 'iife', globalName: 'shardlensDialects', outfile: 'dist/web/dialects.js' },
+  { ...browser, ...pythonEntry, format: 'iife', globalName: 'shardlensPython', outfile: 'dist/web/python.js' },
   {
     ...browser,
     plugins: [
@@ -180,6 +207,9 @@ const bundles = [
       bringsShared,
       formatsApart(
         'globalThis.shardlensDialects ?? (importScripts(globalThis.shardlensDialectsUrl), globalThis.shardlensDialects)',
+      ),
+      pythonApart(
+        'globalThis.shardlensPython ?? (importScripts(globalThis.shardlensPythonUrl), globalThis.shardlensPython)',
       ),
     ],
     format: 'iife',

@@ -45,5 +45,6 @@ export function languageOf(uri: string, languageId?: string): ConfigLanguage {
   if (languageId === 'toml' || name.endsWith('.toml')) return 'toml';
   if (languageId === 'json' || languageId === 'jsonc' || /\.jsonc?$/.test(name)) return 'json';
   if (languageId === 'shellscript' || /\.(?:sh|bash|zsh|sbatch|slurm)$/.test(name)) return 'arguments';
+  if (languageId === 'python' || /\.py$/.test(name)) return 'python';
   return 'yaml';
 }

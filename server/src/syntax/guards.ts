@@ -38,19 +38,21 @@ function opensText(text: string, at: number): boolean {
   return at === 0 || ' \t\n\r[{,:='.includes(text.charAt(at - 1));
 }
 
-function deepestBracket(text: string): Depth {
+function deepestBracket(text: string, language: ConfigLanguage): Depth {
+  // Parentheses nest in programs; elsewhere they are letters.
+  const round = language === 'python';
   let depth = 0;
   let deepest = 0;
   let at = 0;
   for (let i = 0; i < text.length; i += 1) {
     const code = text.charCodeAt(i);
-    if (code === 91 || code === 123) {
+    if (code === 91 || code === 123 || (round && code === 40)) {
       depth += 1;
       if (depth > deepest) {
         deepest = depth;
         at = i;
       }
-    } else if ((code === 93 || code === 125) && depth > 0) depth -= 1;
+    } else if ((code === 93 || code === 125 || (round && code === 41)) && depth > 0) depth -= 1;
     else if ((code === 34 || code === 39) && opensText(text, i)) i = skipQuoted(text, i);
   }
   return { depth: deepest, at };
@@ -138,7 +140,7 @@ export function refuseText(text: string, language: ConfigLanguage): SyntaxIssue 
     const message = `The file holds more than ${MAX_MARKS} lines and punctuation marks; files as large as that are not analysed.`;
     return { code: 'too-large', message, span: whole };
   }
-  const bracket = deepestBracket(text);
+  const bracket = deepestBracket(text, language);
   if (bracket.depth > MAX_NESTING) return tooDeep(bracket);
   const block = language === 'yaml' ? deepestBlock(text) : { depth: 0, at: 0 };
   return block.depth > MAX_NESTING ? tooDeep(block) : undefined;

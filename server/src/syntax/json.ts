@@ -16,9 +16,12 @@ const HOLE = /^(?:\$\{[^{}\n]*\}|\{\{[^{}\n]*\}\}|\$[A-Za-z_]\w*)$/;
 const WORD = /^[A-Z](?:[A-Z0-9_]\w+|\w*_\w+)$/;
 const FILLED_BY_SED = /"(?:train_batch_size|train_micro_batch_size_per_gpu|zero_optimization)"/;
 
+/** Two values or more that are words in capitals: nothing that a person or a program writes by mistake. */
+const CONSTANTS = /(?:[:[,]\s*[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\s*[,}\]][^]*?){2}/;
+
 /** Holes of a template in quotes of the same length, so that places stay and the rest can be read. */
 function maskHoles(text: string): string {
-  const words = FILLED_BY_SED.test(text);
+  const words = FILLED_BY_SED.test(text) || CONSTANTS.test(text);
   if (!words && !/[:[,]\s*(?:\$|\{\{)/.test(text)) return text;
   const holes =
     /"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\$\{[^{}\n]*\}|\{\{[^{}\n]*\}\}|\$[A-Za-z_]\w*|\b[A-Z](?:[A-Z0-9_]\w+|\w*_\w+)/g;

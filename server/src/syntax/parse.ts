@@ -2,11 +2,21 @@ import { parseShellText } from './arguments';
 import { guardParser, refuseDepth, refuseText } from './guards';
 import { resolveReferences } from './interpolate';
 import { parseJson } from './json';
+import { parsePython } from './python';
 import { parseToml } from './toml';
 import type { ConfigLanguage, ConfigTree, SyntaxIssue } from './tree';
 import { createParseMemory, parseYamlWith } from './yaml-blocks';
 
-const PARSERS = { yaml: parseYamlWith, json: parseJson, toml: parseToml, arguments: parseShellText } as const;
+const PARSERS = { yaml: parseYamlWith, json: parseJson, toml: parseToml, arguments: parseShellText, python: parseProgram } as const;
+
+/** Of all Python files only those that import a framework whose configs are Python are worth a parser. */
+const PROGRAM = /^[ \t]*(?:from|import)[ \t]+torchtitan\b/m;
+
+function parseProgram(text: string): ConfigTree {
+  return PROGRAM.test(text)
+    ? parsePython(text)
+    : { language: 'python', text, documents: [], comments: [], issues: [] };
+}
 
 /** More faults than anyone reads, and few enough to keep. */
 const MAX_ISSUES = 1000;
@@ -35,7 +45,9 @@ export function parseConfig(text: string, language: ConfigLanguage, memory = cre
       const tree = PARSERS[language](withoutMark(text, language), memory);
       const deep = tree.documents.map(refuseDepth).find((issue): issue is SyntaxIssue => issue !== undefined);
       if (deep !== undefined) return { ...empty, issues: [deep] };
-      const documents = tree.documents.map((root) => resolveReferences(root, text));
+      // Python has no references inside its texts.
+      const documents =
+        language === 'python' ? tree.documents : tree.documents.map((root) => resolveReferences(root, text));
       return { ...tree, text, documents, issues: tree.issues.slice(0, MAX_ISSUES).map((issue) => inside(issue, text)) };
     },
     (issue) => ({ ...empty, issues: [issue] }),

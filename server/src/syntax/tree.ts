@@ -4,7 +4,7 @@ export interface Span {
   readonly end: number;
 }
 
-export type ConfigLanguage = 'yaml' | 'json' | 'toml' | 'arguments';
+export type ConfigLanguage = 'yaml' | 'json' | 'toml' | 'arguments' | 'python';
 
 interface NodeBase {
   /** Where the value stands in the text. For an alias: the alias, not the anchor. */
@@ -29,8 +29,19 @@ export interface Entry {
   readonly value: ConfigNode;
 }
 
+/** The call of a program that made a mapping, such as `Trainer.Config(…)`: its keyword arguments are the entries. */
+export interface CallMark {
+  /** Dotted name of what was called, its import followed; empty for a literal mapping. */
+  readonly callee: string;
+  /** True where entries may be set that the text does not show, so that nothing follows from an absent one. */
+  readonly open: boolean;
+  /** The function or variable that holds the whole configuration; on the root alone. */
+  readonly owner?: { readonly name: string; readonly nameSpan: Span; readonly span: Span };
+}
+
 export interface MapNode extends NodeBase {
   readonly kind: 'map';
+  readonly call?: CallMark;
   /** In document order, merge keys already applied; a repeated key keeps the last value and is reported as an issue. */
   readonly entries: readonly Entry[];
 }
