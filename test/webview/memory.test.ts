@@ -57,7 +57,7 @@ describe.skipIf(chromiumPath() === undefined)('the memory in Chromium', () => {
 
   it('tries other values with sliders, asks for what they bring, and writes them only when told', async () => {
     const page = await show();
-    await page.locator('.what-if summary').click();
+    await page.locator('.trial summary').click();
     await expect.poll(async () => open.posted()).toContainEqual({ type: 'whatIf', values: {} });
     const fields = [
       { field: 'layout.tensor', label: 'TP', own: 1, value: 1, choices: [1, 2, 4, 8] },
@@ -80,8 +80,8 @@ describe.skipIf(chromiumPath() === undefined)('the memory in Chromium', () => {
     const edits = [{ range, newText: '2' }];
     await open.send({ type: 'whatIf', answer: { ...answer, rows: [row], edits } });
     await settle(page);
-    expect(await page.locator('.what-if tbody').textContent()).toBe('time of a step16.70 s17.19 s+2.9 %');
-    expect(await page.locator('.what-if-field.changed output').textContent()).toBe('2 now 1');
+    expect(await page.locator('.trial tbody').textContent()).toBe('time of a step16.70 s17.19 s+2.9 %');
+    expect(await page.locator('.trial-field.changed output').textContent()).toBe('2 now 1');
     expect(await axeViolations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Write to file' }).click();
     expect(await open.posted()).toContainEqual({ type: 'apply', view: { version: 7, edits } });

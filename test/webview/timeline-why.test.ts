@@ -2,11 +2,14 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Analysis } from '../../server/src/features/analysis';
 import { analyze } from '../../server/src/features/analyze';
 import { measuredView } from '../../server/src/features/views/measured';
 import { sweepView } from '../../server/src/features/views/sweep';
 import { timelineView, traceFile } from '../../server/src/features/views/timeline';
+import { triedAnalysis, whatIfView } from '../../server/src/features/views/what-if';
 import type { SweepAnswer, TimelineAnswer, TimelineParams } from '../../server/src/protocol/timeline';
+import type { WhatIfValue } from '../../server/src/protocol/what-if';
 import { axeViolations, chromiumPath, pictureOf, settle, startLab } from './harness';
 import type { Lab, PanelPage } from './harness';
 import { THEME_KINDS } from './themes';
@@ -15,7 +18,8 @@ const OVER = '.stage canvas.over';
 const SAMPLE = resolve(import.meta.dirname, '../../samples/deepseek-v3-2048xH800.shardlens.yaml');
 // Fewer microbatches: the same parts of the panel, tried in a fraction of the time.
 const text = readFileSync(SAMPLE, 'utf8').replace('global: 15360', 'global: 4096');
-const analysis = analyze({ uri: 'file:///w/plan.yaml', version: 1, text, settings: { rules: {} }, files: () => null });
+const input = { uri: 'file:///w/plan.yaml', version: 1, text, settings: { rules: {} }, files: () => null };
+const analysis = analyze(input);
 
 function view(params: Omit<TimelineParams, 'uri'> = {}): TimelineAnswer {
   return timelineView(analysis, { uri: analysis.uri, ...params });
@@ -119,6 +123,41 @@ describe.skipIf(chromiumPath() === undefined)('why a step takes as long as it do
     await page.locator('.sweep tbody tr').nth(1).click();
     const asked = (await open.posted()).find(({ type }) => type === 'compare');
     expect(asked).toMatchObject({ ask: { microbatches: expect.any(Number) as number } });
+    await open.close();
+  });
+
+  it('draws values that are tried, keeps the last picture where they cannot run, and takes them back', async () => {
+    const page = await show({ height: 1100 });
+    const trial = (values: Record<string, WhatIfValue>): TimelineAnswer =>
+      timelineView(triedAnalysis(analysis, values), { uri: analysis.uri });
+    const asked = async (type: string): Promise<unknown> =>
+      (await open.posted()).filter((message) => message.type === type).at(-1);
+    await page.locator('.trial summary').click();
+    await expect.poll(() => asked('whatIf')).toEqual({ type: 'whatIf', values: {} });
+    const reread = (changed: string): Analysis => analyze({ ...input, text: changed });
+    await open.send({ type: 'whatIf', answer: whatIfView(analysis, {}, reread) });
+    await settle(page);
+    const lanes = '.lanes canvas[data-layer=base]';
+    const before = await pictureOf(page, lanes);
+    const slide = async (key: string, values: Record<string, WhatIfValue>): Promise<void> => {
+      await page.getByLabel('PP', { exact: true }).focus();
+      await page.keyboard.press(key);
+      await expect.poll(() => asked('request')).toEqual({ type: 'request', values });
+      await open.send({ type: 'timeline', answer: trial(values) });
+      await open.send({ type: 'whatIf', answer: whatIfView(analysis, values, reread) });
+      await settle(page);
+    };
+    await slide('ArrowLeft', { 'layout.pipeline': 8 });
+    expect(await page.locator('.trial summary').textContent()).toContain('drawn as tried');
+    expect(await page.locator('.facts').first().textContent()).toMatch(/PP 8/);
+    expect(await pictureOf(page, lanes)).not.toBe(before);
+    expect(await axeViolations(page)).toEqual([]);
+    await slide('End', { 'layout.pipeline': 61 });
+    expect(await page.locator('.trial .bad').count()).toBe(1);
+    expect(await page.locator('.facts').first().textContent()).toMatch(/PP 8/);
+    await page.getByRole('button', { name: 'Reset' }).click();
+    expect(await asked('request')).toEqual({ type: 'request' });
+    expect(open.faults).toEqual([]);
     await open.close();
   });
 

@@ -17,6 +17,7 @@ import type { TableColumn } from '../kit/table';
 import { useTheme } from '../kit/theme';
 import type { Theme } from '../kit/theme';
 import { spoken } from '../kit/tooltip';
+import { WhatIf } from '../kit/what-if';
 import { Bars } from './bars';
 import { describeBar } from './describe';
 import { Detail, partSample, Summaries } from './detail';
@@ -25,7 +26,6 @@ import { Fit } from './fit';
 import { PART_TITLES, PARTS, partsPresent } from './model';
 import type { Selection } from './model';
 import { Numerics } from './numerics';
-import { WhatIf } from './what-if';
 
 const KEY_ROWS: readonly KeyRow[] = [
   ['↑ ↓', 'group of ranks above, below'],

@@ -13,6 +13,8 @@ import type { Theme } from '../kit/theme';
 import { spoken } from '../kit/tooltip';
 import { fitAxis, toValue } from '../kit/viewport';
 import type { Axis } from '../kit/viewport';
+import { WhatIf } from '../kit/what-if';
+import type { TrialValues } from '../kit/what-if';
 import { useChoices } from './choices';
 import type { Choices } from './choices';
 import { CompareHead, Notices } from './compare';
@@ -43,13 +45,15 @@ import { moveFrom } from './navigate';
 import { Sweep } from './sweep';
 import { timelineColumns } from './table';
 import { TimelineTools } from './tools';
+import { useTrial } from './trial';
 import { Why } from './why';
 
 /** The timeline panel: waits for the host's answer, then shows the schedule or why there is none. */
 export function TimelineApp({ host }: { readonly host: Host }): JSX.Element {
   const panel = usePanel<TimelineView>(host, 'timeline');
   const { answer } = panel;
-  const model = useMemo(() => (answer === undefined || isEmpty(answer) ? undefined : decodeTimeline(answer)), [answer]);
+  const drawn = useMemo(() => (answer === undefined || isEmpty(answer) ? undefined : decodeTimeline(answer)), [answer]);
+  const { model, notDrawn, tryValues, values } = useTrial(drawn, answer);
   const asked = useRef(false);
   useEffect(() => {
     // After a reload the host draws the file's own schedule; the one the user had picked is asked for again, once.
@@ -60,8 +64,13 @@ export function TimelineApp({ host }: { readonly host: Host }): JSX.Element {
   }, [model]);
   const askKind = useCallback((kind: string | undefined) => {
     panel.keep({ kind });
-    host.post({ type: 'request', ...(kind === undefined ? {} : { kind }) });
+    host.post({ type: 'request', ...(kind === undefined ? {} : { kind }), ...values() });
   }, []);
+  const onValues = (next: TrialValues): void => {
+    const kind = panel.kept['kind'];
+    tryValues(next);
+    host.post({ type: 'request', ...(typeof kind === 'string' ? { kind } : {}), ...values() });
+  };
   if (answer === undefined) return <main class="panel" aria-busy="true" />;
   if (model === undefined) {
     return (
@@ -77,7 +86,8 @@ export function TimelineApp({ host }: { readonly host: Host }): JSX.Element {
       </main>
     );
   }
-  return <Timeline key={model.view.uri} host={host} panel={panel} model={model} onKind={askKind} />;
+  const trial = { onValues, notDrawn };
+  return <Timeline key={model.view.uri} host={host} panel={panel} model={model} onKind={askKind} trial={trial} />;
 }
 
 export interface TimelineProps {
@@ -219,7 +229,12 @@ function Pictures({ panel, model, choices, extras, theme, handle, onCommand }: P
   );
 }
 
-function Timeline(props: TimelineProps & { readonly onKind: (kind: string) => void }): JSX.Element {
+interface WholeProps extends TimelineProps {
+  readonly onKind: (kind: string) => void;
+  readonly trial: { readonly onValues: (values: TrialValues) => void; readonly notDrawn: string | undefined };
+}
+
+function Timeline(props: WholeProps): JSX.Element {
   const { host, panel, model } = props;
   const { view } = model;
   const theme = useTheme();
@@ -262,6 +277,7 @@ function Timeline(props: TimelineProps & { readonly onKind: (kind: string) => vo
         <Why model={model} extras={extras} critical={choices.critical} onCritical={choices.setCritical} />
       ) : null}
       {choices.side === 'sweep' ? <Sweep extras={extras} /> : null}
+      <WhatIf host={host} version={view.version} {...props.trial} />
       {choices.table ? (
         <DataTable
           caption={`Blocks of the schedule${selected >= 0 ? `, ${blockName(model, selected)} selected` : ''}`}

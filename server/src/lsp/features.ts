@@ -21,6 +21,7 @@ import { planView } from '../features/views/plan';
 import { measuredView } from '../features/views/measured';
 import { sweepView } from '../features/views/sweep';
 import { timelineView, traceFile } from '../features/views/timeline';
+import { triedAnalysis } from '../features/views/what-if';
 import type { NoView, ViewParams } from '../protocol/common';
 import type { MemoryAnswer } from '../protocol/memory';
 import {
@@ -181,7 +182,9 @@ function registerViews(state: ServerState): void {
   const { connection, files } = state;
   connection.onRequest(VIEWS.memory, ({ uri }) => picture(state, 'memory', uri, memoryView));
   connection.onRequest(VIEWS.schedule, (params) =>
-    picture(state, 'schedule', params.uri, (analysis) => timelineView(analysis, params, files.lookup)),
+    picture(state, 'schedule', params.uri, (analysis) =>
+      timelineView(triedAnalysis(analysis, params.values), params, files.lookup),
+    ),
   );
   registerSchedule(state);
   connection.onRequest(VIEWS.plan, ({ uri }) => picture(state, 'plan', uri, planView));

@@ -1,5 +1,6 @@
 import type { Column } from './columns';
 import type { NoView, SourceLink, ViewFrame, ViewParams } from './common';
+import type { WhatIfValue } from './what-if';
 
 /** What the timeline panel draws. Times in `unit`; block columns are parallel, blocks of rank r are `rankStart[r] .. rankStart[r + 1]`. */
 export interface TimelineView extends ViewFrame {
@@ -119,6 +120,8 @@ export interface TimelineParams extends ViewParams {
   readonly groupSize?: number;
   /** Cut the file's own work into this schedule's passes even where durations are units, so that both stand on one axis. */
   readonly sameWork?: boolean;
+  /** Values in place of the file's, by dotted plan field: a trial that is drawn and not written. */
+  readonly values?: Readonly<Record<string, WhatIfValue>>;
 }
 
 export type TimelineAnswer = TimelineView | NoView;

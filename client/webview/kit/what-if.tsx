@@ -1,10 +1,11 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { WhatIfField, WhatIfRow, WhatIfValue, WhatIfView } from '../../../server/src/protocol/what-if';
-import { integer } from '../kit/format';
-import type { Host } from '../kit/host';
+import { integer } from './format';
+import type { Host } from './host';
+import './what-if.css';
 
-type Values = Readonly<Record<string, WhatIfValue>>;
+export type TrialValues = Readonly<Record<string, WhatIfValue>>;
 
 /** A drag asks once it rests for a moment, and at last when it ends. */
 const REST_MS = 60;
@@ -26,7 +27,7 @@ function Field({ field, value, onChange }: FieldProps): JSX.Element {
   const changed = value !== own;
   const words = choices.some((choice) => typeof choice === 'string');
   return (
-    <div class={changed ? 'what-if-field changed' : 'what-if-field'}>
+    <div class={changed ? 'trial-field changed' : 'trial-field'}>
       <label for={id}>{label}</label>
       {words ? (
         <select id={id} value={String(value)} onChange={(event) => onChange(event.currentTarget.value)}>
@@ -91,7 +92,7 @@ function Rows({ rows }: { readonly rows: readonly WhatIfRow[] }): JSX.Element {
 }
 
 /** What the host knows of the values tried; asks again when the values or the file change, while the section is open. */
-function useTrial(host: Host, open: boolean, version: number, values: Values): WhatIfView | undefined {
+function useTrial(host: Host, open: boolean, version: number, values: TrialValues): WhatIfView | undefined {
   const [view, setView] = useState<WhatIfView | undefined>(undefined);
   const timer = useRef(0);
   useEffect(
@@ -113,12 +114,20 @@ interface WhatIfProps {
   readonly host: Host;
   /** Version of the text that the panel shows. */
   readonly version: number;
+  /** A panel whose picture follows what is tried hears of it; of nothing tried as an empty object. */
+  readonly onValues?: (values: TrialValues) => void;
+  /** Why the picture could not follow. */
+  readonly notDrawn?: string | undefined;
 }
 
 /** Values to play with: the numbers follow at once, and nothing is written before a person says so. */
-export function WhatIf({ host, version }: WhatIfProps): JSX.Element {
+export function WhatIf({ host, version, onValues, notDrawn }: WhatIfProps): JSX.Element {
   const [open, setOpen] = useState(false);
-  const [values, setValues] = useState<Values>({});
+  const [values, keepValues] = useState<TrialValues>({});
+  const setValues = (next: TrialValues): void => {
+    keepValues(next);
+    onValues?.(next);
+  };
   const view = useTrial(host, open, version, values);
   const fields = view?.fields ?? [];
   const valueOf = (field: WhatIfField): WhatIfValue => values[field.field] ?? field.value;
@@ -130,13 +139,17 @@ export function WhatIf({ host, version }: WhatIfProps): JSX.Element {
     setValues({});
   };
   return (
-    <details class="what-if" onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details class="trial" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
         <span class="label">What if</span>{' '}
-        <span class="note">try other values, and write them when they are better</span>
+        <span class="note">
+          {onValues !== undefined && changed
+            ? 'drawn as tried; nothing is written yet'
+            : 'try other values, and write them when they are better'}
+        </span>
       </summary>
-      <div class="what-if-body">
-        <div class="what-if-fields">
+      <div class="trial-body">
+        <div class="trial-fields">
           {fields.map((field) => (
             <Field
               key={field.field}
@@ -145,7 +158,7 @@ export function WhatIf({ host, version }: WhatIfProps): JSX.Element {
               onChange={(value) => setValues({ ...values, [field.field]: value })}
             />
           ))}
-          <div class="what-if-buttons">
+          <div class="trial-buttons">
             <button type="button" disabled={edits === undefined} onClick={write}>
               Write to file
             </button>
@@ -155,7 +168,9 @@ export function WhatIf({ host, version }: WhatIfProps): JSX.Element {
           </div>
         </div>
         <div aria-live="polite">
-          {view?.refusal === undefined ? null : <p class="bad">{view.refusal}</p>}
+          {view?.refusal === undefined && notDrawn === undefined ? null : (
+            <p class="bad">{view?.refusal ?? notDrawn}</p>
+          )}
           {view === undefined ? null : <Rows rows={view.rows} />}
           {changed && edits === undefined && view?.refusal === undefined ? (
             <p class="note">The file has no place for all of these values; write them by hand.</p>
