@@ -132,6 +132,36 @@ function megatron(row: PublishedRow, model: ModelSpec, gpus: number): Job {
 
 const BLOOM_VOCABULARY = 250_880;
 
+/** Width and depth of a run, how it is cut, and whether it accumulates in FP32, as the sections of the page say it (chronicles-prequel.md). */
+function bigscienceSizes(row: PublishedRow): { hidden: number; layers: number; balanced: boolean; wide: boolean } {
+  const billions = Number(/(\d+)B/.exec(row.model)?.[1]);
+  // "Rebalancing layers": embedding and head count as layers, and BF16 accumulates into FP32. A table of the day before tried the former.
+  const rebalanced = row.notes === '02-28';
+  const narrow = { 195: 106, 184: 100 }[billions];
+  if (narrow !== undefined && /^02-2[78]/.test(row.notes))
+    return { hidden: 12_288, layers: narrow, balanced: true, wide: rebalanced };
+  const wide = Number(/NHIDDEN=(\d+)/.exec(row.dims)?.[1]);
+  const hidden = billions === 187 && /13824 for 187B/.test(row.dims) ? 13_824 : wide;
+  const stated = /NLAYERS=(\d+)/.exec(row.dims)?.[1];
+  const layers =
+    stated === undefined
+      ? row.pipeline * Math.round((billions * 1e9) / (12 * hidden ** 2 * row.pipeline))
+      : Number(stated);
+  return { hidden, layers, balanced: rebalanced, wide: rebalanced };
+}
+
+/** Layers of each stage: as even as can be, or with embedding and head counted as a layer each. */
+function bigscienceStages(layers: number, pipeline: number, balanced: boolean): number[] | undefined {
+  const most = Math.ceil((layers + (balanced ? 2 : 0)) / pipeline);
+  if (pipeline === 1 || (!balanced && layers % pipeline === 0)) return undefined;
+  if (balanced)
+    return Array.from(
+      { length: pipeline },
+      (_, stage) => most - (stage === 0 ? 1 : 0) - (stage === pipeline - 1 ? 1 : 0),
+    );
+  return Array.from({ length: pipeline }, (_, stage) => Math.max(0, Math.min(most, layers - stage * most)));
+}
+
 /** A multiple of eight that divides the width into heads as near to 128 as can be. */
 function headsOf(hidden: number): number {
   const fitting = Array.from({ length: 32 }, (_, index) => 8 * (index + 1)).filter((heads) => hidden % heads === 0);
@@ -148,12 +178,7 @@ function headsOf(hidden: number): number {
 function bigscience(row: PublishedRow, gpus: number): Job {
   const { tensor, pipeline, sequence = 2048, microBatch, globalBatch } = row;
   if (microBatch === undefined || globalBatch === undefined) return 'batch not stated';
-  const billions = Number(/(\d+)B/.exec(row.model)?.[1]);
-  const wide = Number(/NHIDDEN=(\d+)/.exec(row.dims)?.[1]);
-  const hidden = billions === 187 && /13824 for 187B/.test(row.dims) ? 13_824 : wide;
-  const stated = /NLAYERS=(\d+)/.exec(row.dims)?.[1];
-  const layers =
-    stated === undefined ? pipeline * Math.round((billions * 1e9) / (12 * hidden ** 2 * pipeline)) : Number(stated);
+  const { hidden, layers, balanced, wide } = bigscienceSizes(row);
   const heads = headsOf(hidden);
   const model = denseModel({
     name: row.model,
@@ -171,7 +196,13 @@ function bigscience(row: PublishedRow, gpus: number): Job {
     attentionOutputBias: true,
     normBias: true,
   });
-  const layout = layoutOf({ worldSize: gpus, tensor, pipeline });
+  const stageLayers = bigscienceStages(layers, pipeline, balanced);
+  const layout = layoutOf({
+    worldSize: gpus,
+    tensor,
+    pipeline,
+    ...(stageLayers === undefined ? {} : { stageLayers }),
+  });
   const microbatches = Math.max(1, Math.floor(globalBatch / (layout.data * microBatch)));
   const base = megatronInput(
     model,
@@ -181,8 +212,13 @@ function bigscience(row: PublishedRow, gpus: number): Job {
   );
   return {
     ...base,
-    precision: { ...base.precision, weights: 'F16', compute: 'F16', gradients: 'F16' },
-    optimizer: { ...base.optimizer, gradientAccumulationFusion: false },
+    precision: {
+      ...base.precision,
+      ...(wide
+        ? ({ weights: 'BF16', compute: 'BF16', gradients: 'F32' } as const)
+        : ({ weights: 'F16', compute: 'F16', gradients: 'F16' } as const)),
+    },
+    optimizer: { ...base.optimizer, stack: 'deepspeed', zeroStage: 1, gradientAccumulationFusion: false },
     recompute: { granularity: 'full', method: 'uniform', layers: 1 },
   };
 }

@@ -11,6 +11,8 @@ export interface RankMemory {
   readonly items: readonly MemoryItem[];
   /** Bytes allocated between two steps. */
   readonly resting: number;
+  /** Bytes that the allocator holds apart from what is in use at the fullest moment, because freed memory of that moment cannot serve them. */
+  readonly apart?: number;
 }
 
 export function newLedger(): Ledger {

@@ -5,6 +5,7 @@ import type { StageContent } from '../layout/stages';
 import { chunksPerRank } from '../layout/stages';
 import type { Dims } from './dims';
 import { dimsOf } from './dims';
+import { pipeTensors, putPipeTensors, putReduceBucket, withNarrowGradients } from './deepspeed-pipe';
 import type { TrainingInput } from './input';
 import { MIB, newLedger, num, put } from './ledger';
 import type { Ledger } from './ledger';
@@ -138,7 +139,7 @@ export function planMegatron(input: TrainingInput): MegatronPlan {
     input,
     d,
     table,
-    bytes: stateBytes(input),
+    bytes: withNarrowGradients(input, stateBytes(input)),
     dense: profile(d, input, false),
     moe: profile(d, input, true),
     tail: tail.saved,
@@ -198,6 +199,7 @@ function putChunk(ledger: Ledger, plan: MegatronPlan, stage: StageContent, count
       ['recompute.granularity', 'recompute.layers', 'batch.microBatch'],
     );
   }
+  putPipeTensors(ledger, input, d, stage, count);
   if (stage.head && withTail)
     for (const item of plan.tail)
       put(
@@ -286,12 +288,19 @@ export function megatronRank(plan: MegatronPlan, rank: number, stages: readonly 
   }
   putWorkspace(ledger, plan, stages);
   putLasting(ledger, plan, stages);
+  putReduceBucket(ledger, input, bytes);
   // Between steps the received inputs still hold their gradients.
   const received = stages.filter(({ embedding }) => !embedding).length;
   const resting = ledger.items.reduce((sum, item) => sum + item.bytes, 0) + (received * 2 * d.T * d.h) / d.sp;
   const copies = stepCopies(input, modules, shards(dp), shards(expertData(layout)));
-  putPeak(ledger, plan, rank, stages, copies);
-  return { items: ledger.items, resting: resting + strayRecompute(plan, stages) + copies.bytes };
+  const stepIsFullest = putPeak(ledger, plan, rank, stages, copies);
+  return {
+    items: ledger.items,
+    // Megatron's copies last until the next step begins; DeepSpeed frees its own when the step is over.
+    resting: resting + strayRecompute(plan, stages) + (optimizer.stack === 'megatron' ? copies.bytes : 0),
+    // DeepSpeed's are flat, and too large for the room that activations leave behind.
+    ...(optimizer.stack === 'deepspeed' && !stepIsFullest ? { apart: copies.bytes } : {}),
+  };
 }
 
 /** Megatron's plain MoE layers leave two hidden-wide tensors a layer allocated after a step with full recompute (measured, cause unknown). */
@@ -303,7 +312,7 @@ function strayRecompute(plan: MegatronPlan, stages: readonly StageContent[]): nu
 
 /**
  * Adds activations of the heaviest set of live microbatches, at the heaviest moment of a backward pass; or what the step copies, where
- * that is more.
+ * that is more. Says whether the step it was.
  */
 function putPeak(
   ledger: Ledger,
@@ -311,7 +320,7 @@ function putPeak(
   rank: number,
   stages: readonly StageContent[],
   copies: Term,
-): void {
+): boolean {
   const { input } = plan;
   const shape = {
     pipeline: input.layout.pipeline,
@@ -336,12 +345,14 @@ function putPeak(
       }
     }
   }
-  if (copies.bytes > bestBytes)
+  const step = copies.bytes > bestBytes;
+  if (step)
     put(ledger, 'gradients', 'FP32 copies at the step', copies.bytes, copies.formula, [
       'precision.gradients',
       'optimizer.zeroStage',
     ]);
   else if (best !== undefined) putMoment(ledger, plan, stages, best.live, best.moment);
+  return step;
 }
 
 /** What one microbatch keeps of a chunk, beside the head. */
@@ -349,7 +360,8 @@ function chunkBytes(plan: MegatronPlan, stage: StageContent): number {
   const { d, input } = plan;
   const { dense, moe, inputsOnly } = chunkKept(input, stage);
   const inputBytes = (savedWidths(input).wide * d.T * d.h) / d.sp;
-  return dense * plan.dense.keptBytes + moe * plan.moe.keptBytes + inputsOnly * inputBytes;
+  const layers = dense * plan.dense.keptBytes + moe * plan.moe.keptBytes + inputsOnly * inputBytes;
+  return layers + (pipeTensors(input, stage) * 2 * d.T * d.h) / d.sp;
 }
 
 /** Bytes of the live microbatches that `putMoment` lists. `chunks` are those of `chunkBytes`. */

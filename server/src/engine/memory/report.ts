@@ -51,6 +51,8 @@ export interface RankClass {
   readonly resting?: number;
   /** `allocated` with allocator slack. */
   readonly reserved: number;
+  /** Of `reserved`: held apart from what is in use at the fullest moment, such as flat buffers of the optimizer's step. */
+  readonly apart?: number;
   /** The most that the allocator was measured to reserve for as much in use; training only. */
   readonly reservedMost?: number;
   /** `reserved` with context and communication buffers outside the allocator. */

@@ -17,8 +17,12 @@ export function stepCopies(
 ): { readonly bytes: number; readonly formula: string } {
   const { precision, optimizer, details } = input;
   const wide = DTYPE_BITS[precision.gradients] >= 32 || precision.masterWeights !== 'F32';
+  // DeepSpeed makes one flat tensor of its shard first (runtime/zero/stage_1_and_2.py, `step`).
+  const deepspeed = optimizer.stack === 'deepspeed' && optimizer.zeroStage > 0;
+  const each = deepspeed ? 4 + DTYPE_BITS[precision.gradients] / 8 : 4;
   // Under FP16 the copies are counted with the states, and Megatron FSDP makes none.
-  const known = precision.weights === 'F16' || optimizer.stack !== 'megatron' || optimizer.zeroStage > 1;
+  const known =
+    !deepspeed && (precision.weights === 'F16' || optimizer.stack !== 'megatron' || optimizer.zeroStage > 1);
   if (wide || known || optimizer.offloadOptimizer || details?.decoupledGradients === true)
     return { bytes: 0, formula: '' };
   let bytes = 0;
@@ -27,8 +31,8 @@ export function stepCopies(
     const { optimizer: shards } = cut ? expert : dense;
     const elements = modules.reduce((sum, module) => sum + (module.expert === cut ? module.elements : 0), 0);
     if (elements === 0) continue;
-    bytes += (elements * 4) / shards;
-    sums.push(`${num(elements)} × 4${shards === 1 ? '' : ` / ${num(shards)}`}`);
+    bytes += (elements * each) / shards;
+    sums.push(`${num(elements)} × ${num(each)}${shards === 1 ? '' : ` / ${num(shards)}`}`);
   }
   return { bytes, formula: `(${sums.join(' + ')}) B` };
 }

@@ -87,8 +87,9 @@ export function rankTotal(input: TrainingInput, pp: number): number {
   const held = stagesOfRank(input.pipeline.kind, input.layout, pp)
     .map((stage) => stages[stage])
     .filter((stage) => stage !== undefined);
-  const allocated = sumParts(partsOf(modelOf(input)(pp, held).items));
-  return allocated * reservedFactor(input) + outsideAllocator(input.layout, input.details?.communicators);
+  const { items, apart = 0 } = modelOf(input)(pp, held);
+  const reserved = sumParts(partsOf(items)) * reservedFactor(input) + apart;
+  return reserved + outsideAllocator(input.layout, input.details?.communicators);
 }
 
 /** Jobs without tensor or pipeline parallelism over transformers' model code: ranks differ only where experts cannot be cut evenly. */
@@ -113,7 +114,8 @@ function rankClass(
 ): RankClass {
   const parts = partsOf(memory.items);
   const allocated = sumParts(parts);
-  const reserved = allocated * slack;
+  const apart = memory.apart ?? 0;
+  const reserved = allocated * slack + apart;
   const total = reserved + outside;
   const example = ranges[0]?.[0] ?? 0;
   const capacity = input.cluster?.memoryBytes;
@@ -128,7 +130,8 @@ function rankClass(
     allocated,
     resting: memory.resting,
     reserved,
-    reservedMost: allocated * reservedMost(input.optimizer.stack),
+    ...(apart > 0 ? { apart } : {}),
+    reservedMost: allocated * reservedMost(input.optimizer.stack) + apart,
     total,
     ...(capacity === undefined ? {} : { capacity, fits: total <= capacity }),
   };
