@@ -9,8 +9,7 @@ import { hfInferInput, hfInferRows } from './gpu-hf-infer';
 import { inferenceTable } from './measured-inference';
 import { quantile } from './memory-input';
 import { costSection } from './cost-section';
-import { throughputReport } from './throughput-report';
-import { throughputRows, type AccuracyRow } from './throughput-rows';
+import { throughputSection } from './throughput-section';
 
 function checkpointSection(): string {
   const rows = checkpointRows().map((row) => {
@@ -107,42 +106,6 @@ function engineLogs(): string {
       ),
     ),
   ].join('\n\n');
-}
-
-function throughputSection(): string {
-  const { rows, left, medianError } = throughputRows();
-  const { ordered, meanCorrelation } = throughputReport();
-  const errors = rows.map(({ measured, predicted }) => 100 * (predicted / measured - 1));
-  const gpus = [...new Set(rows.map(({ gpu }) => gpu))];
-  return [
-    `${rows.length} published runs of NeMo and Megatron-Bridge; median error ${percentText(100 * medianError)} %, rank correlation inside a model ${meanCorrelation.toFixed(2)}, ${(100 * ordered).toFixed(0)} % of the pairs that differ by more than 5 % in the right order.`,
-    '![Predicted against measured tokens a second on one GPU](throughput.svg)',
-    table(['GPU', ...SUMMARY_HEAD], 'lrrrrr', [
-      ['all', ...summary(errors)],
-      ...gpus.map((gpu) => [gpu, ...summary(rows.filter((row) => row.gpu === gpu).map(errorOf))]),
-    ]),
-    folded(
-      `Every run: ${rows.length}`,
-      table(
-        ['row', 'model', 'GPU', 'plan', 'measured tokens/s', 'predicted', 'error %'],
-        'llllrrr',
-        rows.map((row) => [
-          row.id,
-          row.model,
-          row.gpu,
-          row.plan,
-          Math.round(row.measured).toLocaleString('en-US'),
-          Math.round(row.predicted).toLocaleString('en-US'),
-          percentText(errorOf(row)),
-        ]),
-      ),
-    ),
-    ...left.map(({ id, reason }) => `Left out: ${id} (${reason}).`),
-  ].join('\n\n');
-}
-
-function errorOf({ measured, predicted }: AccuracyRow): number {
-  return 100 * (predicted / measured - 1);
 }
 
 const TRUTH = [

@@ -62,43 +62,85 @@ function withMemory(row: Raw): boolean {
   return row['mem_kind'] !== undefined || row['mem_gb'] !== undefined || row['mem_gib'] !== undefined;
 }
 
+function publishedRow(row: Raw): PublishedRow {
+  const measured = measuredOf(row);
+  const gpus = number(row['n_gpus']);
+  const sequence = number(row['seq']);
+  const microBatch = number(row['mbs']) ?? number(row['local_bs']);
+  const globalBatch = number(row['gbs']);
+  return {
+    id: text(row['id']),
+    stack: text(row['framework']).replace(/ \(.*| HEAD.*| 20\d\d.*/, ''),
+    group: text(row['group']),
+    model: text(row['model']),
+    gpu: text(row['gpu']),
+    ...(gpus === undefined ? {} : { gpus }),
+    ...(measured === undefined ? {} : { measured }),
+    kind: kindOf(row),
+    precision: text(row['precision']),
+    recompute: text(row['recompute']),
+    ...(sequence === undefined ? {} : { sequence }),
+    ...(microBatch === undefined ? {} : { microBatch }),
+    ...(globalBatch === undefined ? {} : { globalBatch }),
+    tensor: number(row['tp']) ?? 1,
+    pipeline: number(row['pp']) ?? 1,
+    virtual: number(row['vp']) ?? 1,
+    context: number(row['cp']) ?? 1,
+    expert: number(row['ep']) ?? 1,
+    dims: text(row['dims']),
+    schedule: text(row['schedule']),
+    compile: row['compile'] === true,
+    optimizer: text(row['optimizer']),
+    notes: text(row['notes']),
+    outcome: text(row['outcome']),
+  };
+}
+
+function publishedRuns(): readonly Raw[] {
+  return sharedJson<Raw[]>('truth', 'measured-training.json');
+}
+
 /** Rows of the list of published training runs that say something about memory. */
 export function trainingMemoryRows(): PublishedRow[] {
-  return sharedJson<Raw[]>('truth', 'measured-training.json')
-    .filter(withMemory)
-    .map((row) => {
-      const measured = measuredOf(row);
-      const gpus = number(row['n_gpus']);
-      const sequence = number(row['seq']);
-      const microBatch = number(row['mbs']) ?? number(row['local_bs']);
-      const globalBatch = number(row['gbs']);
-      return {
-        id: text(row['id']),
-        stack: text(row['framework']).replace(/ \(.*| HEAD.*| 20\d\d.*/, ''),
-        group: text(row['group']),
-        model: text(row['model']),
-        gpu: text(row['gpu']),
-        ...(gpus === undefined ? {} : { gpus }),
-        ...(measured === undefined ? {} : { measured }),
-        kind: kindOf(row),
-        precision: text(row['precision']),
-        recompute: text(row['recompute']),
-        ...(sequence === undefined ? {} : { sequence }),
-        ...(microBatch === undefined ? {} : { microBatch }),
-        ...(globalBatch === undefined ? {} : { globalBatch }),
-        tensor: number(row['tp']) ?? 1,
-        pipeline: number(row['pp']) ?? 1,
-        virtual: number(row['vp']) ?? 1,
-        context: number(row['cp']) ?? 1,
-        expert: number(row['ep']) ?? 1,
-        dims: text(row['dims']),
-        schedule: text(row['schedule']),
-        compile: row['compile'] === true,
-        optimizer: text(row['optimizer']),
-        notes: text(row['notes']),
-        outcome: text(row['outcome']),
-      };
-    });
+  return publishedRuns().filter(withMemory).map(publishedRow);
+}
+
+/** A published training run that says how fast it was, in whichever of the three ways. */
+export interface SpeedRow extends PublishedRow {
+  readonly tokensPerSecondPerGpu?: number;
+  readonly stepSeconds?: number;
+  /** As the source counts them. */
+  readonly teraflops?: number;
+  /** Sequences of one data-parallel rank in one step, where the source counts so. */
+  readonly localBatch?: number;
+  readonly container: string;
+  readonly mode: string;
+  readonly fsdp: number;
+  readonly raw: Raw;
+}
+
+/** Rows of the same list that say something about speed. */
+export function trainingSpeedRows(): SpeedRow[] {
+  return publishedRuns().flatMap((raw) => {
+    const tokensPerSecondPerGpu = number(raw['tok_s_gpu']);
+    const stepSeconds = number(raw['step_s']);
+    const teraflops = number(raw['tflops_gpu']);
+    const localBatch = number(raw['local_bs']);
+    if (tokensPerSecondPerGpu === undefined && stepSeconds === undefined && teraflops === undefined) return [];
+    return [
+      {
+        ...publishedRow(raw),
+        ...(tokensPerSecondPerGpu === undefined ? {} : { tokensPerSecondPerGpu }),
+        ...(stepSeconds === undefined ? {} : { stepSeconds }),
+        ...(teraflops === undefined ? {} : { teraflops }),
+        ...(localBatch === undefined ? {} : { localBatch }),
+        container: text(raw['container']),
+        mode: text(raw['mode']),
+        fsdp: number(raw['fsdp']) ?? 0,
+        raw,
+      },
+    ];
+  });
 }
 
 /** One row of the older list, which has its own words for everything. */

@@ -4,11 +4,12 @@ import { machineOf } from '../../../server/src/engine/cost/rates';
 import type { TrainingDetails, TrainingInput } from '../../../server/src/engine/memory/input';
 import type { ModelSpec } from '../../../server/src/engine/model/spec';
 import type { ClusterSpec } from '../../../server/src/engine/spec/cluster';
-import type { RecomputeSpec } from '../../../server/src/engine/spec/training';
+import type { RecomputeSpec, ScheduleKind } from '../../../server/src/engine/spec/training';
 import type { Planned } from '../../../server/src/plan/plan';
 import { sharedJson } from '../../shared';
 import { layoutOf, megatronInput } from './memory-input';
 import { bridgeModel } from './throughput-models';
+import { overlapsTraffic, statedDispatcher, statedRecompute } from './throughput-recipes';
 
 /** One published measurement in one vocabulary. Degrees that a source leaves out are 1. */
 export interface MeasuredRow {
@@ -32,6 +33,8 @@ export interface MeasuredRow {
   /** Months of the software since 2000, a patch release a third of one later, where the source names it. */
   readonly release?: number;
   readonly recompute?: string;
+  /** What else a row says of its job that its other fields have no room for. */
+  readonly setting?: string;
   readonly tokensPerSecondPerGpu: number;
 }
 
@@ -44,7 +47,7 @@ function number(value: string | number | undefined, otherwise = 1): number {
 }
 
 /** `26.04.01 NeMo Container` as months. */
-function releaseOf(text: string): number | undefined {
+export function releaseOf(text: string): number | undefined {
   const found = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(text);
   if (found === null) return undefined;
   return Number(found[1]) * 12 + Number(found[2]) + Number(found[3] ?? 0) / 3;
@@ -81,7 +84,8 @@ export function bridgeRows(): MeasuredRow[] {
   });
 }
 
-function clusterOf(name: string, gpus: number): ClusterSpec | undefined {
+/** The cluster of so many GPUs of a kind; undefined where no preset has that name. */
+export function clusterOf(name: string, gpus: number): ClusterSpec | undefined {
   const preset = findGpu(name);
   if (preset === undefined) return undefined;
   const { cluster } = preset as { cluster: Planned<ClusterSpec> };
@@ -109,7 +113,8 @@ export type RowPlan =
   | { readonly row: MeasuredRow; readonly input: TrainingInput; readonly cluster: ClusterSpec }
   | { readonly row: MeasuredRow; readonly reason: string };
 
-function stageKind(row: MeasuredRow): '1f1b' | 'interleaved' {
+function stageKind(row: MeasuredRow): ScheduleKind {
+  if (overlapsTraffic(row)) return '1f1b-ep-overlap';
   return row.pipeline > 1 && row.virtual > 1 ? 'interleaved' : '1f1b';
 }
 
@@ -134,6 +139,11 @@ function inputOf(row: MeasuredRow, model: ModelSpec, cluster: ClusterSpec): Trai
   });
   const details: TrainingDetails = {
     ...(row.task === 'LoRA' ? { lora: { rank: 32 } } : {}),
+    // Recipes hide tensor-parallel traffic below products by user buffers, but not under NVFP4 (perf_recipes/llama, `tp_comm_overlap`).
+    tensorOverlap: row.tensor > 1 && !/NVFP4/.test(row.precision),
+    // Rows with a capacity drop tokens beyond it, so that the host never waits for counts.
+    ...statedDispatcher(row),
+    ...(/tokendrop/.test(row.model) ? { capacityFactor: 1 } : {}),
   };
   const base = megatronInput(model, layout, { microBatch, microbatches, sequenceLength: sequence }, details);
   return completed({
@@ -141,14 +151,14 @@ function inputOf(row: MeasuredRow, model: ModelSpec, cluster: ClusterSpec): Trai
     cluster,
     precision: { ...base.precision, gradients: 'BF16', ...recipe[1] },
     optimizer: { ...base.optimizer, zeroStage: row.fsdp > 1 ? 3 : 1, stack: row.fsdp > 1 ? 'fsdp2' : 'megatron' },
-    recompute: recomputeOf(row.recompute),
+    recompute: statedRecompute(row) ?? recomputeOf(row.recompute),
     batch: { microBatch, globalBatch, microbatches, sequenceLength: sequence },
     pipeline: { kind: stageKind(row) },
   });
 }
 
 /** What tables leave out: layers are placed so that the slowest stage is fastest. Recomputation that is not stated is taken as none. */
-function completed(input: TrainingInput): TrainingInput {
+export function completed(input: TrainingInput): TrainingInput {
   const machine = input.cluster === undefined ? undefined : machineOf(input.cluster);
   if (machine === undefined || 'missing' in machine) return input;
   return input.layout.pipeline > 1

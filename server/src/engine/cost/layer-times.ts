@@ -3,7 +3,7 @@ import type { ModelSpec } from '../model/spec';
 import { size, type TensorShape } from '../model/tensors';
 import type { LayoutSpec } from '../spec/layout';
 import { headWidths, isProduct, meanContext } from './flops';
-import { elementwiseTime, productTime, type Machine, type ProductFormat } from './rates';
+import { elementwiseTime, isAligned, productTime, type Machine, type ProductFormat } from './rates';
 
 /** Seconds of one part of a layer: forward, input gradient and weight gradient. */
 export interface PassTimes {
@@ -28,6 +28,10 @@ export interface Work {
   readonly format: ProductFormat;
   /** Narrow formats with a scale a small block (MXFP8, NVFP4, 1x128), which casts compute and rearrange. */
   readonly blockScales: boolean;
+  /** Scales every 32 elements that the tensor cores apply (MXFP8). */
+  readonly microScales: boolean;
+  /** Weight gradients are accumulated in the product's own kernel. */
+  readonly fusedGradients: boolean;
   /** Weights are frozen (LoRA): no weight gradients of base weights. */
   readonly frozen: boolean;
   /** Tokens on the busiest rank's experts over the mean. */
@@ -77,6 +81,9 @@ function productsOf(tensors: readonly TensorShape[], model: ModelSpec, layout: L
 /** Bytes an element that a cast to a narrow format moves: read in BF16, written by rows and by columns; block scales of MX formats take another pass. */
 const CAST_BYTES = { plain: 4, blocks: 6 };
 
+/** Bytes an element of a gradient that is added to the accumulated one by a kernel of its own: both read, one written, in two or four bytes. */
+const UNFUSED_GRADIENT = 8;
+
 /**
  * Times of `count` equal products on `m` rows each. Narrow formats add casts of what is not a weight: inputs forward, output gradients
  * backward. The weight gradient is accumulated in FP32, read and written.
@@ -88,9 +95,15 @@ function linearTimes(machine: Machine, m: number, products: readonly Product[], 
   for (const { rows, columns, low } of products) {
     const format = low ? work.format : 'BF16';
     const cast = format === 'BF16' ? 0 : work.blockScales ? CAST_BYTES.blocks : CAST_BYTES.plain;
-    F += productTime(machine, m, rows, columns, format, count) + elementwiseTime(machine, m * columns * cast * count);
-    I += productTime(machine, m, columns, rows, format, count) + elementwiseTime(machine, m * rows * cast * count);
-    W += productTime(machine, rows, columns, m, format, count, 8);
+    const { misaligned, microScaled } = machine.efficiency;
+    const rate = (isAligned(rows, columns) ? 1 : misaligned) * (work.microScales && format === 'FP8' ? microScaled : 1);
+    const product = (x: number, y: number, z: number, bytes: number): number =>
+      productTime(machine, x, y, z, format, count, bytes, rate);
+    F += product(m, rows, columns, 2) + elementwiseTime(machine, m * columns * cast * count);
+    I += product(m, columns, rows, 2) + elementwiseTime(machine, m * rows * cast * count);
+    W += product(rows, columns, m, work.fusedGradients ? 8 : 2);
+    // Without a fused kernel the gradient is written, then read and added to the accumulated one.
+    if (!work.fusedGradients) W += elementwiseTime(machine, rows * columns * count * UNFUSED_GRADIENT);
   }
   return { F, I, W: work.frozen ? 0 : W };
 }
@@ -106,6 +119,12 @@ function unfusedTimes(machine: Machine, model: ModelSpec, work: Work, tensor: nu
     F: elementwiseTime(machine, SCORE_PASSES.forward * bytes),
     I: elementwiseTime(machine, SCORE_PASSES.backward * bytes),
   };
+}
+
+/** Heads half as wide need as many exponentials for half the products (arXiv 2407.08608, figure 5: 64 wide reach about 0.7 of 128 wide). */
+function narrowHeads(model: ModelSpec): number {
+  const width = model.attention === 'mla' ? 128 : size(model.headDim);
+  return width <= 0 ? 1 : Math.min(1, Math.sqrt(width / 128));
 }
 
 /** Attention scores and values, or a recurrent scan: no weights, so its whole backward is an input gradient. */
@@ -125,7 +144,7 @@ function coreTimes(
     const context = meanContext(work.sequenceLength, window, true);
     const { scores, values } = headWidths(model);
     const flops = (2 * work.tokens * context * (scores + values)) / t;
-    const rate = machine.bf16 * machine.sustained;
+    const rate = machine.bf16 * machine.sustained * narrowHeads(model);
     const stored = unfusedTimes(machine, model, work, t);
     // Two products forward and five backward: the scores are computed again (arXiv 2307.08691, section 3.1.2).
     return {
@@ -179,9 +198,13 @@ function expertTimes(machine: Machine, model: ModelSpec, kind: LayerKind, layout
   const latent = size(model.expertLatentSize) || size(model.hiddenSize);
   const pass = rows * latent * 2 * machine.efficiency.routedPasses;
   const width = size(model.expertIntermediateSize) / Math.max(1, layout.expertTensor);
+  const act = activationTimes(machine, model, rows, width);
+  // Experts with biases (gpt-oss) leave the fused activation, whose passes are then many (Megatron-LM, transformer/moe/experts.py).
+  const biased =
+    model.expertBias === true ? elementwiseTime(machine, rows * width * 2 * machine.efficiency.biasedPasses) : 0;
   return [
     { part: 'experts', F: grouped.F / share, I: grouped.I / share, W: grouped.W / share },
-    { part: 'act', ...activationTimes(machine, model, rows, width) },
+    { part: 'act', F: act.F + biased, I: act.I + 2 * biased, W: 0 },
     { part: 'routing', F: elementwiseTime(machine, pass), I: elementwiseTime(machine, pass), W: 0 },
   ];
 }

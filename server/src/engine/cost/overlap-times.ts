@@ -50,7 +50,7 @@ export function stageOverlap(input: TrainingInput, machine: Machine): StageOverl
     parts.filter(({ part }) => ATTENTION.has(part) === attention).reduce((total, part) => total + of(part), 0);
   const half = (attention: boolean): OverlapTimes['attention'] => ({
     F: sum(attention, ({ F }) => F),
-    B: sum(attention, ({ part, F, I }) => I + (recomputed(part, input) ? F : 0)),
+    B: sum(attention, ({ part, F, I }) => I + recomputed(part, input) * F),
     W: sum(attention, ({ W }) => W),
   });
   const width = size(model.expertLatentSize) || size(model.hiddenSize);

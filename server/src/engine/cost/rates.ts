@@ -24,6 +24,8 @@ export interface Efficiencies {
   readonly grouped: number;
   /** Passes over routed tokens beside products and activation: permutation, padding, probabilities, router maps. */
   readonly routedPasses: number;
+  /** Passes of biased experts over their rows, forward: bias, clamp, gate and weight in kernels of their own; backward takes twice as many. */
+  readonly biasedPasses: number;
   /** Passes of a recurrent scan over its inputs, states and gates, forward; backward takes twice as many. */
   readonly scanPasses: number;
   /** Seconds a layer and direction that the host needs to launch it; hidden while the GPU is busier. */
@@ -31,8 +33,16 @@ export interface Efficiencies {
   readonly hostMoe: number;
   /** Seconds a MoE layer and microbatch in which the GPU idles because the host waits for routing counts; captured graphs avoid it. */
   readonly routingSync: number;
-  /** Share of tensor-parallel traffic that products do not hide. */
+  /** Share of tensor-parallel traffic that products do not hide in a forward pass, cut into pieces for it (Megatron `--tp-comm-overlap`). */
   readonly tensorExposed: number;
+  /** The same where nothing is done to hide it: the products wait. */
+  readonly tensorPlain: number;
+  /** The same in a backward pass, where one gradient's traffic runs beside the other gradient's product in either case. */
+  readonly tensorBackward: number;
+  /** Rate of MXFP8 products, which read a scale every 32 elements of both operands, against those with one scale a tensor. */
+  readonly microScaled: number;
+  /** Rate of products one of whose sides is no multiple of 64: operands then straddle the lines that tensor cores are fed by. */
+  readonly misaligned: number;
   /** Seconds to start one kernel; what small decoding batches are made of. */
   readonly kernel: number;
   /** Jitter of ranks that wait for each other, as a share of the step. */
@@ -46,7 +56,7 @@ export interface Efficiencies {
  */
 export const DEFAULT_EFFICIENCIES: Efficiencies = {
   gemmBf16: 0.74,
-  gemmFp8: 0.7,
+  gemmFp8: 0.72,
   gemmFp4: 0.53,
   attentionForward: 0.57,
   attentionBackward: 0.45,
@@ -54,15 +64,23 @@ export const DEFAULT_EFFICIENCIES: Efficiencies = {
   stream: 0.85,
   epilogue: 0.6,
   grouped: 0.87,
-  routedPasses: 1,
+  routedPasses: 2,
+  biasedPasses: 40,
   scanPasses: 34,
   hostDense: 300e-6,
   hostMoe: 1e-3,
   routingSync: 2.3e-3,
-  tensorExposed: 0.6,
+  tensorExposed: 0.5,
+  tensorPlain: 1,
+  tensorBackward: 0.3,
+  microScaled: 0.95,
+  misaligned: 0.8,
   kernel: 4e-6,
   straggling: 0.03,
 };
+
+/** Depth of a product, in elements of BF16, whose time filling and draining the tensor cores takes; narrower formats lose more of it. */
+const FILL = 48;
 
 /** A GPU and its links as the cost model sees them. */
 export interface Machine {
@@ -138,9 +156,33 @@ function shareOf({ efficiency }: Machine, format: ProductFormat): number {
 /** Rows of a product are worked on in tiles; a part of one costs as much as a whole. */
 const TILE = 128;
 
+/** Elements below whose multiples a side is unaligned (128 bytes of BF16: NVIDIA, Matrix Multiplication Background, table 1). */
+const ALIGNED = 64;
+
+/** Multiprocessors of an A100, the tile of its large kernels, and the share of full waves in the products that efficiencies stand for. */
+const AMPERE = { capability: 80, multiprocessors: 108, rows: 128, columns: 256, usual: 0.93 };
+
+/**
+ * Share of an A100's multiprocessors that the tiles of a product keep busy, its last wave included, against a usual product. Later GPUs
+ * show none of it (H100: products of 3.1 and of 20 waves run at one rate), because fewer busy units let the clock rise.
+ */
+function waveShare({ cluster }: Machine, m: number, n: number, count: number): number {
+  if (cluster.computeCapability !== AMPERE.capability) return 1;
+  const tiles = Math.ceil(m / AMPERE.rows) * Math.ceil(n / AMPERE.columns) * count;
+  const waves = Math.ceil(tiles / AMPERE.multiprocessors);
+  return tiles / (waves * AMPERE.multiprocessors) / AMPERE.usual;
+}
+
+/** True where both sides of a weight are multiples that tensor cores are fed whole lines of. */
+export function isAligned(rows: number, columns: number): boolean {
+  return rows % ALIGNED === 0 && columns % ALIGNED === 0;
+}
+
 /**
  * Seconds of `count` products of (m x k) by (k x n): arithmetic at the format's reached rate plus the part of the output write that
- * it does not hide, or the bytes of all operands where those take longer (roofline). `m` is rounded up to a tile in the arithmetic.
+ * it does not hide, or the bytes of all operands where those take longer (roofline). `m` is rounded up to a tile in the arithmetic;
+ * `relative` scales the reached
+ * rate. Shallow products pay for filling the pipes (`FILL`: H100, FP8, 0.62 of the peak at a depth of 512 and 0.72 from 4,096 on).
  */
 export function productTime(
   machine: Machine,
@@ -150,12 +192,20 @@ export function productTime(
   format: ProductFormat,
   count = 1,
   outputBytes = 2,
+  relative = 1,
 ): number {
   if (m <= 0 || n <= 0 || k <= 0 || count <= 0) return 0;
   const { efficiency, memory } = machine;
   const bytes = format === 'FP4' ? 0.5625 : format === 'FP8' ? 1 : 2;
   const tiles = Math.ceil(m / TILE) * TILE;
-  const compute = (2 * tiles * n * k) / (peakOf(machine, format) * machine.sustained * shareOf(machine, format));
+  const depth = k + (FILL * 2) / bytes;
+  const compute =
+    (2 * tiles * n * depth) /
+    (peakOf(machine, format) *
+      machine.sustained *
+      shareOf(machine, format) *
+      relative *
+      waveShare(machine, m, n, count));
   const written = (m * n * outputBytes) / memory;
   const moved = (m * k * bytes + n * k * bytes) / (memory * efficiency.stream) + written;
   return count * Math.max(compute + efficiency.epilogue * written, moved);

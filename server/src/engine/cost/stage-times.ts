@@ -61,6 +61,11 @@ export function productFormat({ precision }: Pick<TrainingInput, 'precision'>): 
   return precision.fp8Recipe !== 'none' || precision.compute.startsWith('F8') ? 'FP8' : 'BF16';
 }
 
+/** DeepSeek's products add to FP32 gradients themselves (DeepGEMM); a single microbatch has nothing to add to. */
+function fusesGradients({ optimizer, batch }: TrainingInput): boolean {
+  return optimizer.gradientAccumulationFusion || optimizer.stack === 'hai-llm' || batch.microbatches <= 1;
+}
+
 export function settingOf(input: TrainingInput, machine: Machine): Setting {
   const { batch, layout, details } = input;
   return {
@@ -72,6 +77,8 @@ export function settingOf(input: TrainingInput, machine: Machine): Setting {
       sequenceLength: batch.sequenceLength,
       format: productFormat(input),
       blockScales: /^(?:mxfp8|nvfp4|blockwise)$/.test(input.precision.fp8Recipe),
+      microScales: input.precision.fp8Recipe === 'mxfp8',
+      fusedGradients: fusesGradients(input),
       frozen: details?.lora !== undefined,
       imbalance: Math.max(1, details?.expertImbalance ?? 1),
       unfused: details?.attentionKernel === 'unfused' || details?.attentionKernel === 'math',
@@ -81,11 +88,29 @@ export function settingOf(input: TrainingInput, machine: Machine): Setting {
   };
 }
 
-/** Parts that the backward pass computes again. */
-export function recomputed(part: LayerPart, { recompute }: TrainingInput): boolean {
-  if (recompute.granularity === 'none') return false;
-  if (recompute.granularity === 'full') return true;
-  const modules = recompute.modules ?? ['core_attn'];
+/** Share of a part that the backward pass computes again. */
+export function recomputed(part: LayerPart, input: TrainingInput): number {
+  const { recompute, details, optimizer } = input;
+  if (recompute.granularity === 'none') return 0;
+  if (recompute.granularity === 'full') return 1;
+  if (recompute.modules === undefined && optimizer.stack === 'fsdp2')
+    return chosenByOperation(part, details?.selective);
+  return inModules(part, recompute.modules ?? ['core_attn']) ? 1 : 0;
+}
+
+/**
+ * torchtitan's selective checkpointing: every n-th layer whole, or by operation, which keeps attention and every second matrix product
+ * and computes all else again (torchtitan/distributed/activation_checkpoint.py, `_apply_op_sac`).
+ */
+function chosenByOperation(part: LayerPart, selective: 'op' | number = 'op'): number {
+  if (selective !== 'op') return selective > 0 ? 1 / selective : 0;
+  if (part === 'core_attn') return 0;
+  return PRODUCTS.has(part) ? 0.5 : 1;
+}
+
+const PRODUCTS: ReadonlySet<LayerPart> = new Set(['projections', 'mlp', 'shared_experts', 'experts']);
+
+function inModules(part: LayerPart, modules: readonly string[]): boolean {
   if (part === 'act') return modules.includes('moe_act') || modules.includes('mlp') || modules.includes('moe');
   if (part === 'experts' || part === 'routing') return modules.includes('moe');
   if (part === 'projections') return false;
@@ -106,14 +131,18 @@ function exposedOf(setting: Setting, kind: LayerKind, core: number, backward: bo
   let tensor = 0;
   if (t > 1) {
     const group = { size: t, stride: 1 };
-    const blocks = (kind.mixer === 'none' ? 0 : 1) + (kind.feedForward === 'dense' ? 1 : 0);
+    const blocks =
+      (kind.mixer === 'none' ? 0 : 1) +
+      (kind.feedForward === 'dense' || (kind.feedForward === 'moe' && size(model.sharedExperts) > 0) ? 1 : 0);
     const once = layout.sequenceParallel
       ? collectiveTime('all-gather', hidden, group, topology) +
         collectiveTime('reduce-scatter', hidden, group, topology)
       : collectiveTime('all-reduce', hidden, group, topology);
     // Backward gathers the layer's input once more for the weight gradient (arXiv 2205.05198, section 4.2.2).
     const again = backward && layout.sequenceParallel ? 1.5 : 1;
-    tensor = blocks * once * again * machine.efficiency.tensorExposed;
+    const { tensorExposed, tensorPlain, tensorBackward } = machine.efficiency;
+    const plain = input.details?.tensorOverlap === true ? tensorExposed : tensorPlain;
+    tensor = blocks * once * again * (backward ? tensorBackward : plain);
   }
   let context = 0;
   if (layout.context > 1 && kind.mixer === 'attention') {
@@ -127,8 +156,10 @@ function exposedOf(setting: Setting, kind: LayerKind, core: number, backward: bo
     const tokens = work.tokens / Math.max(1, t);
     const group = { size: layout.expert, stride: layout.expertTensor };
     const out = size(model.expertLatentSize) || size(model.hiddenSize);
-    const first = expertExchangeTime(model, tokens, backward ? out * 2 : dispatchBytes(input), group, topology);
-    const second = expertExchangeTime(model, tokens, out * 2, group, topology);
+    const forwarded = input.details?.dispatcher !== 'alltoall';
+    const exchange = (bytes: number): number => expertExchangeTime(model, tokens, bytes, group, topology, forwarded);
+    const first = exchange(backward ? out * 2 : dispatchBytes(input));
+    const second = exchange(out * 2);
     expert = (first + second) * work.imbalance;
   }
   return { tensor, context, expert };
@@ -145,7 +176,7 @@ export function layerTimes(setting: Setting, layer: number): LayerTimes {
   if (known !== undefined) return known;
   const parts = layerParts(machine, input.model, kind, layer, input.layout, work);
   const sum = (pass: keyof PassTimes): number => parts.reduce((total, part) => total + part[pass], 0);
-  const again = parts.reduce((total, part) => total + (recomputed(part.part, input) ? part.F : 0), 0);
+  const again = parts.reduce((total, part) => total + recomputed(part.part, input) * part.F, 0);
   const core = parts.find(({ part }) => part === 'core_attn') ?? { F: 0, I: 0 };
   const forward = exposedOf(setting, kind, core.F, false);
   const backward = exposedOf(setting, kind, core.I, true);
@@ -162,7 +193,8 @@ export function layerTimes(setting: Setting, layer: number): LayerTimes {
       context: backward.context + (full ? forward.context : 0),
       expert: backward.expert + (moeAgain && input.recompute.granularity !== 'none' ? forward.expert : 0),
     },
-    sync: kind.feedForward === 'moe' ? machine.efficiency.routingSync : 0,
+    sync:
+      kind.feedForward === 'moe' && input.details?.capacityFactor === undefined ? machine.efficiency.routingSync : 0,
     host: kind.feedForward === 'moe' ? machine.efficiency.hostMoe : machine.efficiency.hostDense,
   };
   setting.cache.set(key, times);

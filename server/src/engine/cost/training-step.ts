@@ -190,11 +190,19 @@ function pipelineTime(input: TrainingInput, durations: StageDurations): Pipeline
   };
 }
 
-/** Seconds of all microbatches on one rank without a pipeline, chunk after chunk. */
-function localTime(durations: StageDurations, microbatches: number): PipelineTime {
-  let one = 0;
-  for (let s = 0; s < durations.F.length; s += 1) one += (durations.F[s] ?? 0) + (durations.B[s] ?? 0);
-  return { seconds: one * microbatches, busy: one * microbatches };
+/**
+ * Seconds of all microbatches on one rank without a pipeline, chunk after chunk. Where a forward may run beside the backward of the
+ * microbatch before, only the first forward and the last backward stand alone.
+ */
+function localTime({ F, B, FB }: StageDurations, microbatches: number): PipelineTime {
+  let [alone, beside] = [0, 0];
+  for (let stage = 0; stage < F.length; stage += 1) {
+    const one = (F[stage] ?? 0) + (B[stage] ?? 0);
+    alone += one;
+    beside += Math.min(one, FB[stage] ?? one);
+  }
+  const seconds = microbatches <= 0 ? 0 : alone + (microbatches - 1) * beside;
+  return { seconds, busy: seconds };
 }
 
 interface Shares {

@@ -68,16 +68,29 @@ export function expertHops(model: ModelSpec, group: Group, topology: Topology): 
   };
 }
 
-/** Seconds to move `tokens` tokens of `bytesPerToken` to (or from) their experts: the slower of both levels, which work at once. */
+/** Copies without forwarding: a token is sent once for each of its experts, over the network where that expert lies beyond the domain. */
+export function plainHops(model: ModelSpec, group: Group, topology: Topology): ExpertHops {
+  if (group.size <= 1) return { outside: 0, inside: 0, domains: 1 };
+  const copies = Math.min(size(model.expertsPerToken), size(model.experts));
+  const perDomain = membersInside(topology, group);
+  return {
+    outside: (copies * (group.size - perDomain)) / group.size,
+    inside: (copies * (perDomain - 1)) / group.size,
+    domains: Math.ceil(group.size / perDomain),
+  };
+}
+
+/** Seconds to move `tokens` tokens of `bytesPerToken` to (or from) their experts: the slower of both levels, which work at once. `forwarded`: as DeepEP does. */
 export function expertExchangeTime(
   model: ModelSpec,
   tokens: number,
   bytesPerToken: number,
   group: Group,
   topology: Topology,
+  forwarded = true,
 ): number {
   if (group.size <= 1) return 0;
-  const hops = expertHops(model, group, topology);
+  const hops = forwarded ? expertHops(model, group, topology) : plainHops(model, group, topology);
   const bytes = tokens * bytesPerToken;
   const far = (bytes * hops.outside) / topology.outside.bandwidth + (hops.outside > 0 ? topology.outside.latency : 0);
   const near = (bytes * hops.inside) / topology.inside.bandwidth + topology.inside.latency;
