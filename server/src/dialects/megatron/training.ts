@@ -232,6 +232,11 @@ export function readDetails(args: MegatronArguments): TrainingDetails {
           : 'allgather',
     groupedGemm: args.flag('moe_grouped_gemm') === true,
     tensorOverlap: args.flag('tp_comm_overlap') === true,
+    activationInFp8: args.flag('activation_func_fp8_input_store') === true,
+    attentionInFp8: args.flag('fp8_dot_product_attention') === true,
+    // Under FP8, other than with delayed scaling, the optimizer copies gradients all the same (`use_precision_aware_optimizer_no_fp8_or_ds_fp8`).
+    decoupledGradients:
+      args.flag('use_precision_aware_optimizer') === true && /^(?:none|delayed)$/.test(recipe(args)?.value ?? 'none'),
     optimizerInstances: args.integer('num_distributed_optimizer_instances') ?? 1,
     deferredHeadGradients:
       args.flag('defer_embedding_wgrad_compute') === true ? (args.integer('wgrad_deferral_limit') ?? 0) : 0,
