@@ -13,14 +13,18 @@ export interface LayerPlacement {
  * Groups to nodes by their summed load; the experts of a group move as a block. Returns, for each place, the expert that stands there.
  * Source: deepseek-ai/EPLB, eplb.py, rebalance_experts_hierarchical, step 1.
  */
-export function orderByNode(weights: Float64Array, groups: number, nodes: number, arithmetic: Arithmetic): Int32Array {
+export function orderByNode(
+  weights: Float64Array,
+  groups: number,
+  nodes: number,
+  arithmetic: Arithmetic,
+  packing = balancedPacking,
+): Int32Array {
   const size = weights.length / groups;
-  const sums = new Float64Array(groups);
-  for (let expert = 0; expert < weights.length; expert += 1) {
-    const group = Math.floor(expert / size);
-    sums[group] = f32((sums[group] ?? 0) + (weights[expert] ?? 0));
-  }
-  const { pack, rank } = balancedPacking(sums, nodes, arithmetic);
+  const sums = Float64Array.from({ length: groups }, (_, group) =>
+    arithmetic.ofGroup(weights, group * size, (group + 1) * size),
+  );
+  const { pack, rank } = packing(sums, nodes, arithmetic);
   const perNode = groups / nodes;
   const placed = new Int32Array(weights.length);
   for (let expert = 0; expert < weights.length; expert += 1) {

@@ -1,3 +1,5 @@
+import { numpySum, torchSum } from './group-sums';
+
 const f32 = Math.fround;
 
 /**
@@ -7,14 +9,16 @@ const f32 = Math.fround;
 export interface Arithmetic {
   readonly shares: 'float32' | 'float64';
   readonly sums: 'float32' | 'float64';
+  /** Sum of the loads of a group, in the order in which the library adds. */
+  readonly ofGroup: (values: Float64Array, from: number, to: number) => number;
 }
 
 /** deepseek-ai/EPLB keeps tensors throughout. */
-export const TORCH: Arithmetic = { shares: 'float32', sums: 'float32' };
+export const TORCH: Arithmetic = { shares: 'float32', sums: 'float32', ofGroup: torchSum };
 /** SGLang's copy turns the pack sums into Python floats. */
-export const TORCH_WITH_LISTS: Arithmetic = { shares: 'float32', sums: 'float64' };
+export const TORCH_WITH_LISTS: Arithmetic = { shares: 'float32', sums: 'float64', ofGroup: torchSum };
 /** vLLM's port divides by int64 counts in numpy, which promotes to float64. */
-export const NUMPY: Arithmetic = { shares: 'float64', sums: 'float64' };
+export const NUMPY: Arithmetic = { shares: 'float64', sums: 'float64', ofGroup: numpySum };
 
 /** `load / copies` in the framework's width. */
 export function shareOf(load: number, copies: number, { shares }: Arithmetic): number {
@@ -58,18 +62,13 @@ export interface Packing {
 
 /**
  * Puts n weighted items into m packs of n / m items each, heaviest first into the lightest pack that has room, the
- * lowest pack on ties. With one item a pack nothing is balanced: item i goes to pack i.
- * Source: deepseek-ai/EPLB, eplb.py, balanced_packing.
+ * lowest pack on ties. Source: sgl-project/sglang, srt/eplb/eplb_algorithms/deepseek_vec.py, pack_groups.
  */
-export function balancedPacking(weights: Float64Array, packs: number, arithmetic: Arithmetic): Packing {
+export function packByLoad(weights: Float64Array, packs: number, arithmetic: Arithmetic): Packing {
   const items = weights.length;
   const room = items / packs;
   const pack = new Int32Array(items);
   const rank = new Int32Array(items);
-  if (room === 1) {
-    for (let item = 0; item < items; item += 1) pack[item] = item;
-    return { pack, rank };
-  }
   const narrow = arithmetic.sums === 'float32';
   const sums = new Float64Array(packs);
   const filled = new Int32Array(packs);
@@ -94,6 +93,16 @@ export function balancedPacking(weights: Float64Array, packs: number, arithmetic
     sums[best] = place + 1 >= room ? Infinity : narrow ? f32(sum) : sum;
   }
   return { pack, rank };
+}
+
+/**
+ * The same, except that with one item a pack nothing is balanced: item i goes to pack i.
+ * Source: deepseek-ai/EPLB, eplb.py, balanced_packing.
+ */
+export function balancedPacking(weights: Float64Array, packs: number, arithmetic: Arithmetic): Packing {
+  const items = weights.length;
+  if (items !== packs) return packByLoad(weights, packs, arithmetic);
+  return { pack: Int32Array.from({ length: items }, (_, item) => item), rank: new Int32Array(items) };
 }
 
 export interface Replication {

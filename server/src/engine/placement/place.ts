@@ -1,7 +1,7 @@
 import { bestEvenness } from './bound';
 import { POLICIES, type PlacementPolicy } from './policies';
 import type { Loads, Placement, PlacementBalance, PlacementOptions, PlacementShape } from './placement';
-import { refuseLoads, refuseShapeFor, type PlacementRefusal } from './refusals';
+import { refuseAlive, refuseLoads, refuseShapeFor, type PlacementRefusal } from './refusals';
 
 export type { PlacementPolicy } from './policies';
 export type { PlacementRefusal } from './refusals';
@@ -37,6 +37,9 @@ export function place(
 ): Placement | PlacementRefusal {
   const refusal =
     refuseShape(shape, policy) ??
+    (policy === 'sglang-elasticity-aware' && options.alive !== undefined
+      ? refuseAlive(shape, POLICIES[policy].demands, options.alive)
+      : undefined) ??
     refuseLoads(loads, shape.experts) ??
     (options.profiles ?? []).map((profile) => refuseLoads(profile, shape.experts)).find((found) => found !== undefined);
   return refusal ?? POLICIES[policy].place(loads, shape, options);

@@ -4,7 +4,7 @@ import type { Loads, PlacementShape } from './placement';
 export interface PlacementRefusal {
   readonly rule: string;
   readonly message: string;
-  readonly field: 'experts' | 'slots' | 'gpus' | 'nodes' | 'groups' | 'loads';
+  readonly field: 'experts' | 'slots' | 'gpus' | 'nodes' | 'groups' | 'loads' | 'alive';
   readonly value: number;
   readonly nearest: readonly number[];
   /** The condition as the framework's source has it. */
@@ -123,7 +123,8 @@ function refuseSlots({ experts, slots, gpus }: PlacementShape, demands: Demands)
 }
 
 function refuseNodes(shape: PlacementShape, demands: Demands): PlacementRefusal | undefined {
-  const { experts, slots, gpus, nodes, groups } = shape;
+  const { experts, slots, gpus, groups } = shape;
+  const nodes = demands.lenientNodes === true && gpus % shape.nodes !== 0 ? 1 : shape.nodes;
   const divides = groups % nodes === 0;
   if (demands.hierarchy === 'never' || (demands.hierarchy === 'where-groups-divide' && !divides)) return undefined;
   if (!divides)
@@ -145,16 +146,14 @@ function refuseNodes(shape: PlacementShape, demands: Demands): PlacementRefusal 
       `num_logical_experts % num_groups == 0 (${demands.source})`,
     );
   if (gpus % nodes !== 0)
-    return demands.lenientNodes === true
-      ? undefined
-      : refuse(
-          'gpus-not-divisible',
-          'gpus',
-          gpus,
-          around(gpus, nodes),
-          `${gpus} GPUs cannot be split over ${nodes} nodes`,
-          `num_gpus % num_nodes == 0 (${demands.source})`,
-        );
+    return refuse(
+      'gpus-not-divisible',
+      'gpus',
+      gpus,
+      around(gpus, nodes),
+      `${gpus} GPUs cannot be split over ${nodes} nodes`,
+      `num_gpus % num_nodes == 0 (${demands.source})`,
+    );
   if (demands.evenChunks === true && (slots - experts) % nodes !== 0)
     return refuse(
       'redundancy-not-divisible',
@@ -170,6 +169,27 @@ function refuseNodes(shape: PlacementShape, demands: Demands): PlacementRefusal 
 /** Conditions that the frameworks assert, mostly without a message. Undefined when the shape is legal for the policy. */
 export function refuseShapeFor(shape: PlacementShape, demands: Demands): PlacementRefusal | undefined {
   return refuseSizes(shape) ?? refuseSlots(shape, demands) ?? refuseNodes(shape, demands);
+}
+
+/** Living ranks whose slots do not hold every expert, which the original asserts without a message. `alive` has one entry a GPU. */
+export function refuseAlive(
+  { experts, slots, gpus }: PlacementShape,
+  { source }: Demands,
+  alive: readonly boolean[],
+): PlacementRefusal | undefined {
+  const living = alive.filter(Boolean).length;
+  const perGpu = slots / gpus;
+  if (alive.length !== gpus)
+    return refuse('not-an-entry-a-gpu', 'alive', alive.length, [gpus], `${gpus} GPUs need as many entries of alive`);
+  if (living * perGpu >= experts) return undefined;
+  return refuse(
+    'too-few-living-gpus',
+    'alive',
+    living,
+    [Math.ceil(experts / perGpu)],
+    `${living} living GPUs of ${perGpu} slots cannot hold ${experts} experts`,
+    `num_local_experts * num_active_ranks >= num_logical_experts (${source})`,
+  );
 }
 
 /** Rows of the wrong width, and loads that are negative or no number: the originals would give such an expert all redundancy without a word. */

@@ -1,5 +1,5 @@
 import { joinLayers, orderByNode, type LayerPlacement } from './eplb';
-import { byDescendingWeight, TORCH_WITH_LISTS } from './packing';
+import { byDescendingWeight, packByLoad, TORCH } from './packing';
 import type { Loads, Placement, PlacementShape } from './placement';
 
 const f32 = Math.fround;
@@ -113,7 +113,7 @@ export function sglangVec(steps: readonly Loads[], shape: PlacementShape): Place
 }
 
 function hierarchicalLayer(steps: Loads, shape: PlacementShape): LayerPlacement {
-  const order = orderByNode(summed(steps), shape.groups, shape.nodes, TORCH_WITH_LISTS);
+  const order = orderByNode(summed(steps), shape.groups, shape.nodes, TORCH, packByLoad);
   const reordered = steps.map((load) => Float64Array.from(order, (expert) => load[expert] ?? 0));
   const placed = placeChunks(reordered, shape, shape.nodes);
   const counts = new Int32Array(shape.experts);
