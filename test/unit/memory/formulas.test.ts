@@ -54,6 +54,27 @@ function torch(stack: 'fsdp2' | 'deepspeed' | 'ddp', pipeline = 1): TrainingInpu
   return { ...base, optimizer: { ...base.optimizer, stack, zeroStage: stack === 'ddp' ? 0 : 3 } };
 }
 
+/** A mixture with latent attention under Transformer Engine in one of its FP8 recipes. */
+function quantized(fp8Recipe: TrainingInput['precision']['fp8Recipe'], sequenceLength = 4096): TrainingInput {
+  const latent = {
+    attention: 'mla',
+    qLoraRank: 768,
+    kvLoraRank: 512,
+    qkNopeHeadDim: 128,
+    qkRopeHeadDim: 64,
+    vHeadDim: 128,
+  };
+  const base = megatronInput(
+    denseModel({ ...moe, ...latent, sharedExpertIntermediateSize: 2048 } as Parameters<typeof denseModel>[0]),
+    layoutOf({ worldSize: 16, tensor: 2, pipeline: 2, expert: 4, sequenceParallel: true }),
+    { ...batch, sequenceLength },
+  );
+  return {
+    ...base,
+    precision: { ...base.precision, fp8Recipe, compute: 'F8_E4M3', gradients: 'BF16', fp8Weights: true },
+  };
+}
+
 const PLANS: readonly (readonly [name: string, input: TrainingInput])[] = [
   ['DeepSeek-V3 in its own recipe', deepseekPlan()],
   [
@@ -70,6 +91,16 @@ const PLANS: readonly (readonly [name: string, input: TrainingInput])[] = [
       ...megatronInput(denseModel({ layers: 8 }), layoutOf({ worldSize: 8, tensor: 2 }), batch),
       recompute: { granularity: 'full' },
     },
+  ],
+  ['delayed scaling under Megatron', quantized('delayed')],
+  ['1x128 blocks under Megatron', quantized('blockwise')],
+  ['MXFP8 under Megatron', quantized('mxfp8')],
+  ['NVFP4 under Megatron', quantized('nvfp4')],
+  ['a step that is fuller than its passes', quantized('mxfp8', 128)],
+  ["DeepSpeed's pipeline engine over Megatron", { ...torch('deepspeed', 2), details: { modelCode: 'megatron' } }],
+  [
+    'torchtitan with FP8 gathers',
+    { ...torch('fsdp2', 2), details: { vocabDivisor: 1, modelCode: 'titan', gatherInFp8: true } },
   ],
   ['torchtitan', { ...torch('fsdp2'), details: { vocabDivisor: 1, modelCode: 'titan' } }],
   ['torchtitan with stages', { ...torch('fsdp2', 2), details: { vocabDivisor: 1, modelCode: 'titan' } }],
