@@ -1,6 +1,5 @@
 import type { Dims } from './dims';
 import type { TrainingInput } from './input';
-import { num } from './ledger';
 import type { SavedItem, SavedModule } from './saved';
 import { saved, savedAs } from './saved';
 import type { Kept, SavedWidths } from './saved-widths';
@@ -37,19 +36,26 @@ function attentionNorm(d: Dims, input: TrainingInput, w: SavedWidths): SavedItem
   return kept(alone ? 'layernorm' : 'attention', 'attention norm output', what, WIDTH, w);
 }
 
-/** Latent attention: latents before and after their norms, and the query, key and value that they expand to. */
-function latentSaved(d: Dims, w: SavedWidths): SavedItem[] {
+/**
+ * Latent attention: latents before and after their norms, and the query, key and value that they expand to. Transformer Engine fuses these
+ * norms with the up projections, and DeepSeek recomputes all norms: there they go when the up projections are recomputed.
+ */
+function latentSaved(d: Dims, input: TrainingInput, w: SavedWidths): SavedItem[] {
   const rows = d.T / d.sp;
+  const module = transformerEngine(input) || w.keeping === 'deepseek' ? 'mla_up_proj' : 'mla_down';
+  const query = [...BATCH, 'model.qLoraRank'];
+  const latent = [...BATCH, 'model.kvLoraRank'];
+  const normed = (group: string, width: number, fields: readonly string[]): SavedItem =>
+    kept(module, group, keptInput(w, rows, width, 1, d.sp > 1), fields, w);
   const out: SavedItem[] = [];
-  const latent = (group: string, wide: number, normed: number, fields: readonly string[]): void => {
-    const after = keptInput(w, rows, normed, 1, d.sp > 1);
-    const bytes = rows * wide * w.wide + after.bytes;
-    const formula = `(${num(rows)} × ${num(wide)} × ${num(w.wide)} + ${after.formula.replace(/ B$/, '')}) B`;
-    out.push(kept('mla_down', group, { bytes, formula }, fields, w));
-  };
-  if (d.qRank > 0) latent('query latent and its norm', d.qRank, d.qRank, [...BATCH, 'model.qLoraRank']);
-  latent('KV latent, rope key and latent norm', d.kvRank + d.rope, d.kvRank, [...BATCH, 'model.kvLoraRank']);
+  if (d.qRank > 0)
+    out.push(
+      saved('mla_down', 'query latent', [rows, d.qRank, w.wide], query),
+      normed('query latent after its norm', d.qRank, query),
+    );
   out.push(
+    saved('mla_down', 'KV latent and rope key', [rows, d.kvRank + d.rope, w.wide], latent),
+    normed('KV latent after its norm', d.kvRank, latent),
     saved('mla_up_proj', 'expanded query and key', [d.T, 2 * d.heads * d.qkDim, w.attention], HEADS),
     saved('mla_up_proj', 'expanded value', [d.T, d.heads * d.vDim, w.attention], HEADS),
   );
@@ -88,7 +94,7 @@ function attentionSaved(d: Dims, input: TrainingInput, w: SavedWidths): SavedIte
     saved('layer_input', 'layer input', [d.T, d.h / d.sp, w.wide], WIDTH),
     attentionNorm(d, input, w),
     saved('layer_input', 'norm statistics', [d.T / d.sp, 8], WIDTH),
-    ...(d.mla ? latentSaved(d, w) : groupedSaved(d, input, w)),
+    ...(d.mla ? latentSaved(d, input, w) : groupedSaved(d, input, w)),
     saved('attention', 'attention output', [d.T, wide, attentionOutputWidth(input, w)], HEADS),
   ];
   const kernel = input.details?.attentionKernel ?? (input.details?.transformerImpl === 'local' ? 'unfused' : 'flash');
