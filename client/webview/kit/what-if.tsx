@@ -53,7 +53,7 @@ function Field({ field, value, onChange }: FieldProps): JSX.Element {
         />
       )}
       <output for={id}>
-        {shown(value)}
+        {words ? null : shown(value)}
         {changed ? <span class="note"> now {shown(own)}</span> : null}
       </output>
     </div>
@@ -159,10 +159,10 @@ export function WhatIf({ host, version, onValues, notDrawn }: WhatIfProps): JSX.
             />
           ))}
           <div class="trial-buttons">
-            <button type="button" disabled={edits === undefined} onClick={write}>
+            <button type="button" class="plain" disabled={edits === undefined} onClick={write}>
               Write to file
             </button>
-            <button type="button" disabled={!changed} onClick={() => setValues({})}>
+            <button type="button" class="plain" disabled={!changed} onClick={() => setValues({})}>
               Reset
             </button>
           </div>

@@ -53,7 +53,7 @@ export function TimelineApp({ host }: { readonly host: Host }): JSX.Element {
   const panel = usePanel<TimelineView>(host, 'timeline');
   const { answer } = panel;
   const drawn = useMemo(() => (answer === undefined || isEmpty(answer) ? undefined : decodeTimeline(answer)), [answer]);
-  const { model, notDrawn, tryValues, values } = useTrial(drawn, answer);
+  const { model, notDrawn, trying, tryValues, values } = useTrial(drawn, answer);
   const asked = useRef(false);
   useEffect(() => {
     // After a reload the host draws the file's own schedule; the one the user had picked is asked for again, once.
@@ -86,7 +86,7 @@ export function TimelineApp({ host }: { readonly host: Host }): JSX.Element {
       </main>
     );
   }
-  const trial = { onValues, notDrawn };
+  const trial = { onValues, notDrawn, trying };
   return <Timeline key={model.view.uri} host={host} panel={panel} model={model} onKind={askKind} trial={trial} />;
 }
 
@@ -231,7 +231,11 @@ function Pictures({ panel, model, choices, extras, theme, handle, onCommand }: P
 
 interface WholeProps extends TimelineProps {
   readonly onKind: (kind: string) => void;
-  readonly trial: { readonly onValues: (values: TrialValues) => void; readonly notDrawn: string | undefined };
+  readonly trial: {
+    readonly onValues: (values: TrialValues) => void;
+    readonly notDrawn: string | undefined;
+    readonly trying: boolean;
+  };
 }
 
 function Timeline(props: WholeProps): JSX.Element {
@@ -264,7 +268,7 @@ function Timeline(props: WholeProps): JSX.Element {
         </div>
         <TimelineFacts model={model} onReveal={(link) => host.post({ type: 'reveal', link })} />
         <FormulaLine model={model} />
-        <DurationLine model={model} />
+        <DurationLine model={model} tried={props.trial.trying} />
       </header>
       <StaleBar reason={view.stale} />
       <Assumptions items={view.assumptions} />
@@ -277,7 +281,7 @@ function Timeline(props: WholeProps): JSX.Element {
         <Why model={model} extras={extras} critical={choices.critical} onCritical={choices.setCritical} />
       ) : null}
       {choices.side === 'sweep' ? <Sweep extras={extras} /> : null}
-      <WhatIf host={host} version={view.version} {...props.trial} />
+      <WhatIf host={host} version={view.version} onValues={props.trial.onValues} notDrawn={props.trial.notDrawn} />
       {choices.table ? (
         <DataTable
           caption={`Blocks of the schedule${selected >= 0 ? `, ${blockName(model, selected)} selected` : ''}`}

@@ -149,7 +149,13 @@ export function FormulaLine({ model }: { readonly model: TimelineModel }): JSX.E
 }
 
 /** `F = 1, B = 2, …`: only what this schedule uses. */
-export function DurationLine({ model }: { readonly model: TimelineModel }): JSX.Element {
+export function DurationLine({
+  model,
+  tried,
+}: {
+  readonly model: TimelineModel;
+  readonly tried: boolean;
+}): JSX.Element {
   const { durations, unit, timing } = model.view;
   const used = new Set(model.styles.map((style) => style >> 1));
   const parts = (
@@ -170,7 +176,9 @@ export function DurationLine({ model }: { readonly model: TimelineModel }): JSX.
       {timing?.origin === 'model' ? (
         <span class="note"> a stage, mean: cost model of {timing.basis ?? 'this plan'}</span>
       ) : null}
-      {timing?.origin === 'stated' ? <span class="note"> as the file says</span> : null}
+      {timing?.origin === 'stated' ? (
+        <span class="note"> as the file says{tried ? ', scaled to the values tried' : ''}</span>
+      ) : null}
     </p>
   );
 }

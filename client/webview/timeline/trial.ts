@@ -8,6 +8,7 @@ export interface Trial {
   /** The picture to show: of what was asked last, or the one before where that cannot be drawn. */
   readonly model: TimelineModel | undefined;
   readonly notDrawn: string | undefined;
+  readonly trying: boolean;
   readonly tryValues: (values: TrialValues) => void;
   /** What a request for the picture has to say of them. */
   readonly values: () => { readonly values?: TrialValues };
@@ -24,6 +25,7 @@ export function useTrial(drawn: TimelineModel | undefined, answer: TimelineAnswe
   return {
     model: refused ? last.current : drawn,
     notDrawn: refused ? answer.reason : undefined,
+    trying,
     tryValues: (next) => {
       values.current = next;
     },

@@ -259,7 +259,7 @@ export function whatIfView(
     return noView(analysis, 'There is no layout to try other values of.');
   const fields = fieldsOf(resolved, values);
   const changed = fields.filter(({ own, value }) => own !== value);
-  const after = changed.length === 0 ? analysis : tried(analysis, withValues(resolved.plan, changed));
+  const after = triedAnalysis(analysis, values);
   const refusal =
     changed.length === 0 || after.resolved === undefined
       ? undefined
