@@ -229,6 +229,8 @@ function outside(row: PublishedRow): string | undefined {
   if (row.gpus === undefined) return 'the number of GPUs is not stated';
   if (/LoRA/.test(row.model)) return 'adapters in Megatron: which modules carry them is not stated';
   if (/Nemotron/.test(row.model)) return 'activations of state-space layers are not modelled';
+  if (row.group === 'ms-swift' && (row.microBatch ?? 1) > 1)
+    return 'samples are not packed: each microbatch is as long as its longest, which is not stated';
   if (/offload/i.test(row.notes) || row.notes.includes('d2h'))
     return 'activations or a share of the states are offloaded';
   if (/OOM/.test(row.outcome)) return `ran out of memory, so the figure is no peak of a step (${row.outcome})`;
