@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { numpySum, torchSum } from '../../../server/src/engine/placement/group-sums';
-import { isPlacementRefusal, place, type PlacementPolicy } from '../../../server/src/engine/placement/place';
+import {
+  isPlacementRefusal,
+  place,
+  refuseShape,
+  type PlacementPolicy,
+} from '../../../server/src/engine/placement/place';
 import type { PlacementShape } from '../../../server/src/engine/placement/placement';
 
 function shapeOf(experts: number, slots: number, groups: number, nodes: number, gpus: number): PlacementShape {
@@ -66,5 +71,26 @@ describe('what the originals assert', () => {
     expect(refusal).toMatchObject({ field: 'alive', value, nearest: [nearest] });
     const enough = Array.from({ length: 3 }, (_, gpu) => gpu < Math.min(nearest, 3));
     expect(place(loads, shape, 'sglang-elasticity-aware', { alive: enough })).toHaveProperty('physicalToLogical');
+  });
+});
+
+describe('the nearest legal numbers', () => {
+  it.each([
+    ['eplb', shapeOf(16, 32, 8, 4, 2), 'gpus', [4]],
+    // Two and four nodes divide eight groups, only two of them six GPUs.
+    ['sglang-deepseek-hierarchical', shapeOf(16, 24, 8, 3, 6), 'nodes', [2]],
+    ['eplb', shapeOf(16, 17.5, 1, 1, 2), 'slots', [16, 18]],
+    ['eplb', shapeOf(16, Number.NaN, 1, 1, 2), 'slots', [16]],
+    ['vllm-linear', shapeOf(30, 64, 1, 1, 15), 'slots', [30]],
+    ['vllm-linear', shapeOf(30, 30, 1, 1, 16), 'gpus', [15, 30]],
+  ] as const)('%s %j: %s', (policy, shape, field, nearest) => {
+    expect(refuseShape(shape, policy)).toMatchObject({ field, nearest });
+    for (const value of nearest) expect(refuseShape({ ...shape, [field]: value }, policy)).toBeUndefined();
+  });
+
+  it('lift what is wrong with a field where another is wrong too', () => {
+    // Twelve GPUs do not fall on eight nodes whatever the slots are.
+    expect(refuseShape(shapeOf(16, 32, 8, 8, 12), 'eplb')).toMatchObject({ field: 'slots', nearest: [24, 36] });
+    expect(refuseShape(shapeOf(16, 36, 8, 8, 12), 'eplb')).toMatchObject({ field: 'gpus' });
   });
 });

@@ -31,17 +31,17 @@ export interface Demands {
   readonly source: string;
 }
 
-function around(value: number, step: number, least = 1): number[] {
-  const below = Math.floor(value / step) * step;
-  return [below, below + step].filter((candidate) => candidate >= least && candidate !== value);
-}
+type Field = PlacementRefusal['field'];
+type Size = 'experts' | 'slots' | 'gpus' | 'nodes' | 'groups';
 
-function divisorsAround(value: number, total: number): number[] {
-  let below = value;
-  while (below > 0 && total % below !== 0) below -= 1;
-  let above = value;
-  while (above < total && total % above !== 0) above += 1;
-  return [...new Set([below, above])].filter((candidate) => candidate > 0 && candidate !== value);
+/** A rule that does not hold, before its nearest legal values are looked for. */
+interface Fault {
+  readonly rule: string;
+  readonly field: Size;
+  readonly what: string;
+  /** The rule itself for other values of the field. */
+  readonly holds: (value: number) => boolean;
+  readonly condition?: string;
 }
 
 function words(values: readonly number[]): string {
@@ -53,7 +53,7 @@ function words(values: readonly number[]): string {
 
 function refuse(
   rule: string,
-  field: PlacementRefusal['field'],
+  field: Field,
   value: number,
   nearest: readonly number[],
   what: string,
@@ -62,7 +62,7 @@ function refuse(
   return {
     rule,
     field,
-    value,
+    value: Number.isFinite(value) ? value : 0,
     nearest,
     message: `${what}${words(nearest)}.`,
     ...(condition === undefined ? {} : { condition }),
@@ -72,103 +72,132 @@ function refuse(
 /** More slots than any system has; beyond it an answer would take minutes. */
 const MOST_SLOTS = 65_536;
 
-function refuseSizes(shape: PlacementShape): PlacementRefusal | undefined {
-  const { experts, slots, gpus, nodes, groups } = shape;
+function sizeFault({ experts, slots, gpus, nodes, groups }: PlacementShape): Fault | undefined {
   const sizes = { experts, slots, gpus, nodes, groups };
-  for (const [field, value] of Object.entries(sizes) as [keyof typeof sizes, number][]) {
+  for (const [field, value] of Object.entries(sizes) as [Size, number][]) {
     if (!Number.isSafeInteger(value) || value <= 0)
-      return refuse(
-        'not-a-size',
-        field,
-        Number.isFinite(value) ? value : 0,
-        [1],
-        `${field} must be a positive whole number`,
-      );
+      return { rule: 'not-a-size', field, what: `${field} must be a positive whole number`, holds: () => true };
   }
   if (slots > MOST_SLOTS)
-    return refuse('too-many-slots', 'slots', slots, [MOST_SLOTS], `at most ${MOST_SLOTS} slots are placed`);
+    return {
+      rule: 'too-many-slots',
+      field: 'slots',
+      what: `at most ${MOST_SLOTS} slots are placed`,
+      holds: (value) => value <= MOST_SLOTS,
+    };
   return undefined;
 }
 
-function refuseSlots({ experts, slots, gpus }: PlacementShape, demands: Demands): PlacementRefusal | undefined {
-  const enough = Math.ceil(experts / gpus) * gpus;
+function slotFault({ experts, slots, gpus }: PlacementShape, { noCopies, source }: Demands): Fault | undefined {
+  const fits = (value: number): boolean =>
+    noCopies === true ? value === experts : value >= experts && value % gpus === 0;
   if (slots < experts)
-    return refuse(
-      'too-few-slots',
-      'slots',
-      slots,
-      [enough],
-      `${slots} slots cannot hold ${experts} experts: every expert needs at least one slot`,
-      `num_phy >= num_log (${demands.source})`,
-    );
+    return {
+      rule: 'too-few-slots',
+      field: 'slots',
+      what: `${slots} slots cannot hold ${experts} experts: every expert needs at least one slot`,
+      holds: fits,
+      condition: `num_phy >= num_log (${source})`,
+    };
+  if (noCopies === true && slots !== experts)
+    return {
+      rule: 'no-redundancy',
+      field: 'slots',
+      what: `This policy places each of ${experts} experts once and cannot fill ${slots} slots`,
+      holds: fits,
+      condition: `num_redundant_experts == 0 (${source})`,
+    };
   if (slots % gpus !== 0)
-    return refuse(
-      'slots-not-divisible',
-      'slots',
-      slots,
-      around(slots, gpus, enough),
-      `${slots} slots cannot be split over ${gpus} GPUs`,
-      `num_physical_experts % num_gpus == 0 (${demands.source})`,
-    );
-  if (demands.noCopies === true && slots !== experts)
-    return refuse(
-      'no-redundancy',
-      'slots',
-      slots,
-      [experts],
-      `This policy places each of ${experts} experts once and cannot fill ${slots} slots`,
-      `num_redundant_experts == 0 (${demands.source})`,
-    );
+    return {
+      rule: 'slots-not-divisible',
+      field: noCopies === true ? 'gpus' : 'slots',
+      what: `${slots} slots cannot be split over ${gpus} GPUs`,
+      holds: noCopies === true ? (value) => slots % value === 0 : fits,
+      condition: `num_physical_experts % num_gpus == 0 (${source})`,
+    };
   return undefined;
 }
 
-function refuseNodes(shape: PlacementShape, demands: Demands): PlacementRefusal | undefined {
+function nodeFault(shape: PlacementShape, demands: Demands): Fault | undefined {
   const { experts, slots, gpus, groups } = shape;
+  const { hierarchy, source } = demands;
   const nodes = demands.lenientNodes === true && gpus % shape.nodes !== 0 ? 1 : shape.nodes;
   const divides = groups % nodes === 0;
-  if (demands.hierarchy === 'never' || (demands.hierarchy === 'where-groups-divide' && !divides)) return undefined;
+  if (hierarchy === 'never' || (hierarchy === 'where-groups-divide' && !divides)) return undefined;
   if (!divides)
-    return refuse(
-      'groups-not-divisible',
-      'nodes',
-      nodes,
-      divisorsAround(nodes, groups),
-      `${groups} expert groups cannot be split over ${nodes} nodes`,
-      `num_groups % num_nodes == 0 (${demands.source})`,
-    );
+    return {
+      rule: 'groups-not-divisible',
+      field: 'nodes',
+      what: `${groups} expert groups cannot be split over ${nodes} nodes`,
+      holds: (value) => groups % value === 0,
+      condition: `num_groups % num_nodes == 0 (${source})`,
+    };
   if (experts % groups !== 0)
-    return refuse(
-      'experts-not-in-groups',
-      'groups',
-      groups,
-      divisorsAround(groups, experts),
-      `${experts} experts cannot be split into ${groups} groups of equal size`,
-      `num_logical_experts % num_groups == 0 (${demands.source})`,
-    );
+    return {
+      rule: 'experts-not-in-groups',
+      field: 'groups',
+      what: `${experts} experts cannot be split into ${groups} groups of equal size`,
+      holds: (value) => experts % value === 0,
+      condition: `num_logical_experts % num_groups == 0 (${source})`,
+    };
   if (gpus % nodes !== 0)
-    return refuse(
-      'gpus-not-divisible',
-      'gpus',
-      gpus,
-      around(gpus, nodes),
-      `${gpus} GPUs cannot be split over ${nodes} nodes`,
-      `num_gpus % num_nodes == 0 (${demands.source})`,
-    );
+    return {
+      rule: 'gpus-not-divisible',
+      field: 'gpus',
+      what: `${gpus} GPUs cannot be split over ${nodes} nodes`,
+      holds: (value) => value % nodes === 0,
+      condition: `num_gpus % num_nodes == 0 (${source})`,
+    };
   if (demands.evenChunks === true && (slots - experts) % nodes !== 0)
-    return refuse(
-      'redundancy-not-divisible',
-      'slots',
-      slots,
-      around(slots - experts, nodes, 0).map((redundant) => experts + redundant),
-      `${slots - experts} redundant experts cannot be split over ${nodes} nodes`,
-      `num_redundancy_experts % num_chunks == 0 (${demands.source})`,
-    );
+    return {
+      rule: 'redundancy-not-divisible',
+      field: 'slots',
+      what: `${slots - experts} redundant experts cannot be split over ${nodes} nodes`,
+      holds: (value) => value >= experts && (value - experts) % nodes === 0,
+      condition: `num_redundancy_experts % num_chunks == 0 (${source})`,
+    };
   return undefined;
+}
+
+function faultOf(shape: PlacementShape, demands: Demands): Fault | undefined {
+  return sizeFault(shape) ?? slotFault(shape, demands) ?? nodeFault(shape, demands);
+}
+
+/** How far nearest legal values are looked for. */
+const REACH = 4096;
+
+/** The whole number next to `given` on each side that passes `legal`. */
+function around(given: number, legal: (value: number) => boolean): number[] {
+  const out: number[] = [];
+  let below = Math.ceil(given) - 1;
+  while (below > 0 && given - below <= REACH && !legal(below)) below -= 1;
+  if (below > 0 && legal(below)) out.push(below);
+  let above = Math.max(1, Math.floor(given) + 1);
+  while (above - given <= REACH && !legal(above)) above += 1;
+  if (legal(above)) out.push(above);
+  return out;
+}
+
+/**
+ * The values next to the wrong one that make the whole shape legal, found by trying them, so that the advice never contradicts the rules;
+ * where another field is wrong as well, those that at least keep this rule.
+ */
+function nearestFor(shape: PlacementShape, demands: Demands, { field, holds }: Fault): number[] {
+  const given = shape[field];
+  const start = Number.isFinite(given) ? Math.min(Math.max(0, given), MOST_SLOTS + 1) : 0;
+  // Going on without groups is legal for some policies, and no advice for who has groups that the nodes divide.
+  const hierarchical = demands.hierarchy === 'where-groups-divide' && shape.groups % shape.nodes === 0;
+  const strict: Demands = hierarchical ? { ...demands, hierarchy: 'always' } : demands;
+  const legal = around(start, (value) => faultOf({ ...shape, [field]: value }, strict) === undefined);
+  return legal.length > 0 ? legal : around(start, holds);
 }
 
 /** Conditions that the frameworks assert, mostly without a message. Undefined when the shape is legal for the policy. */
 export function refuseShapeFor(shape: PlacementShape, demands: Demands): PlacementRefusal | undefined {
-  return refuseSizes(shape) ?? refuseSlots(shape, demands) ?? refuseNodes(shape, demands);
+  const fault = faultOf(shape, demands);
+  if (fault === undefined) return undefined;
+  const { rule, field, what, condition } = fault;
+  return refuse(rule, field, shape[field], nearestFor(shape, demands, fault), what, condition);
 }
 
 /** Living ranks whose slots do not hold every expert, which the original asserts without a message. `alive` has one entry a GPU. */
