@@ -5,7 +5,7 @@ import type { PublishedRow } from './published-rows';
  * What a published row leaves to the recipe that it names, as the recipe's own file says.
  * Megatron-Bridge src/megatron/bridge/recipes/moonlight/h100/moonlight_16b.py (precision-aware optimizer with BF16 gradients and moments);
  * perf_recipes/_common.py (gradients reduced in BF16, FP8 primary weights); perf_recipes/llama/h100/llama3.py (deferred head gradients,
- * overlapped tensor parallelism). ms-swift examples/megatron: the loss is Megatron's fused one (`cross_entropy_fusion_impl` native, which is
+ * overlapped tensor parallelism, the feed-forward part in CUDA graphs). ms-swift examples/megatron: the loss is Megatron's fused one (`cross_entropy_fusion_impl` native, which is
  * its default), and both runs of fp8/benchmark.sh come from one script, whose moments are BF16.
  */
 export function withRecipe(row: PublishedRow, input: TrainingInput): TrainingInput {
@@ -22,6 +22,9 @@ export function withRecipe(row: PublishedRow, input: TrainingInput): TrainingInp
       details: { ...input.details, decoupledGradients: true },
     };
   if (/^Llama3 70B SFT/.test(row.model))
-    return { ...input, details: { ...input.details, tensorOverlap: true, deferredHeadGradients: 22 } };
+    return {
+      ...input,
+      details: { ...input.details, tensorOverlap: true, deferredHeadGradients: 22, graphedModules: ['mlp'] },
+    };
   return input;
 }

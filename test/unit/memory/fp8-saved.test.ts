@@ -141,6 +141,33 @@ describe('the step as the fullest moment', () => {
   });
 });
 
+describe('parts of a layer in CUDA graphs', () => {
+  const of = (graphedModules: readonly string[], recompute: TrainingInput['recompute'] = { granularity: 'none' }) => {
+    const base = megatronInput(
+      denseModel({ layers: 8 }),
+      layoutOf({ worldSize: 8, pipeline: 2 }),
+      { ...batch, microbatches: 8 },
+      { graphedModules },
+    );
+    return estimateTraining({ ...base, recompute }).classes[0];
+  };
+  it('save into private pools, which are reserved and not in use, and own their inputs and outputs', () => {
+    const [plain, graphed] = [of([]), of(['mlp'])];
+    const layers = 2 * 4;
+    // Norm input and output, both projections and the activation of 4,096 tokens.
+    const inside = layers * 2 * 4096 * (2 * 4096 + 3 * 14_336);
+    const owned = layers * 2 * 2 * 4096 * 4096;
+    expect(graphed?.apart).toBe(inside);
+    expect(graphed?.allocated).toBe((plain?.allocated ?? 0) - inside + owned);
+    expect(graphed?.resting).toBe((plain?.resting ?? 0) + owned);
+  });
+  it('are whole layers where both halves are captured, and none under full recompute', () => {
+    const groups = of(['attn', 'mlp'])?.items.map(({ group }) => group) ?? [];
+    expect(groups.filter((group) => group.startsWith('stage 0 dense'))).toEqual(['stage 0 dense: norm statistics']);
+    expect(of(['mlp'], { granularity: 'full' })?.apart).toBeUndefined();
+  });
+});
+
 describe("DeepSpeed's pipeline engine", () => {
   const of = (stack: 'megatron' | 'deepspeed') => {
     const base = megatronInput(denseModel({ layers: 8 }), layoutOf({ worldSize: 8, pipeline: 4 }), {

@@ -207,6 +207,13 @@ export function readPipeline(args: MegatronArguments, virtual: number | undefine
   });
 }
 
+/** Parts of a layer that Transformer Engine captures: those that are named, or with none named the whole layer. */
+function graphedModules(args: MegatronArguments): Pick<TrainingDetails, 'graphedModules'> {
+  if (args.text('cuda_graph_impl') !== 'transformer_engine') return {};
+  const named = args.words('cuda_graph_scope') ?? args.words('cuda_graph_modules') ?? [];
+  return { graphedModules: named.length > 0 ? named : ['attn', 'mlp', 'moe_router'] };
+}
+
 /** Facts that decide saved tensors and buffers of this stack alone. */
 export function readDetails(args: MegatronArguments): TrainingDetails {
   const local = args.text('transformer_impl') === 'local';
@@ -240,6 +247,7 @@ export function readDetails(args: MegatronArguments): TrainingDetails {
     optimizerInstances: args.integer('num_distributed_optimizer_instances') ?? 1,
     deferredHeadGradients:
       args.flag('defer_embedding_wgrad_compute') === true ? (args.integer('wgrad_deferral_limit') ?? 0) : 0,
+    ...graphedModules(args),
     ...(capacity === undefined || capacity < 0 ? {} : { capacityFactor: capacity }),
   };
 }

@@ -95,6 +95,8 @@ export interface TrainingDetails {
   readonly attentionInFp8?: boolean;
   /** Megatron `use_precision_aware_optimizer`: the step reads gradients in their own format and makes no FP32 copy. Default false. */
   readonly decoupledGradients?: boolean;
+  /** Megatron `cuda_graph_scope` under `cuda_graph_impl=transformer_engine`: parts of a layer captured in graphs. Default none. */
+  readonly graphedModules?: readonly string[];
   /** Communicators a rank opens; each holds device memory outside the allocator. Default counted from the layout. */
   readonly communicators?: number;
 }

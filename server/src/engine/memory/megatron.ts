@@ -3,6 +3,7 @@ import { inFlightSets } from '../layout/in-flight';
 import { expertData } from '../layout/rank-grid';
 import type { StageContent } from '../layout/stages';
 import { chunksPerRank } from '../layout/stages';
+import { outsideGraphs, putStaticTensors } from './cuda-graphs';
 import type { Dims } from './dims';
 import { dimsOf } from './dims';
 import { pipeTensors, putPipeTensors, putReduceBucket, withNarrowGradients } from './deepspeed-pipe';
@@ -27,6 +28,8 @@ import { dummyGradients, stageWeights, weightTable } from './weights';
 interface LayerProfile {
   readonly kept: readonly SavedItem[];
   readonly keptBytes: number;
+  /** Saved tensors inside CUDA graphs, in their private pools. */
+  readonly pooledBytes: number;
   /** Saved tensors that recompute brings back while the layer runs backward. */
   readonly restoredBytes: number;
   /** Gradients alive inside the layer's backward pass. */
@@ -92,13 +95,15 @@ function fusedTransient(d: Dims, hidden: (copies: number) => Term, moe: boolean,
 function profile(d: Dims, input: TrainingInput, moe: boolean): LayerProfile {
   const all = megatronLayerSaved(d, input, moe);
   const dropped = droppedModules(input, moe);
-  const kept = dropped.size === 0 ? all : all.filter(({ module }) => !dropped.has(module));
+  const left = dropped.size === 0 ? all : all.filter(({ module }) => !dropped.has(module));
+  const { kept, pooled } = outsideGraphs(input, moe, left);
   let total = 0;
   let keptBytes = 0;
   for (const item of all) total += item.bytes;
   for (const item of kept) keptBytes += item.bytes;
   const { bytes, formula } = backwardTransient(d, input, moe);
-  return { kept, keptBytes, restoredBytes: total - keptBytes, transient: bytes, transientFormula: formula };
+  const restoredBytes = total - keptBytes - pooled;
+  return { kept, keptBytes, pooledBytes: pooled, restoredBytes, transient: bytes, transientFormula: formula };
 }
 
 /** Final norm, head and loss of one microbatch. Transformer Engine's loss works in place; Megatron's keeps FP32 probabilities. */
@@ -238,19 +243,28 @@ export function megatronRank(plan: MegatronPlan, rank: number, stages: readonly 
   const received = stages.filter(({ embedding }) => !embedding).length;
   const resting = ledger.items.reduce((sum, item) => sum + item.bytes, 0) + (received * 2 * d.T * d.h) / d.sp;
   const copies = stepCopies(input, modules, shards(dp), shards(expertData(layout)));
-  const stepIsFullest = putPeak(ledger, plan, rank, stages, copies);
-  return {
-    items: ledger.items,
-    // Megatron's copies last until the next step begins; DeepSpeed frees its own when the step is over.
-    resting: resting + strayRecompute(plan, stages) + (optimizer.stack === 'megatron' ? copies.bytes : 0),
-    // DeepSpeed's are flat, and too large for the room that activations leave behind.
-    ...(optimizer.stack === 'deepspeed' && !stepIsFullest ? { apart: copies.bytes } : {}),
-  };
+  const peak = putPeak(ledger, plan, rank, stages, copies);
+  const graphs = putStaticTensors(ledger, input, d, stages, peak.live);
+  // DeepSpeed's copies are flat, and too large for the room that activations leave behind.
+  const flat = optimizer.stack === 'deepspeed' && !peak.step ? copies.bytes : 0;
+  const apart = flat + pooledBytes(plan, stages, peak.live);
+  // Megatron's copies last until the next step begins; DeepSpeed frees its own when the step is over.
+  const lasting = strayRecompute(plan, stages) + (optimizer.stack === 'megatron' ? copies.bytes : 0) + graphs;
+  const fullest = ledger.items.reduce((sum, item) => sum + item.bytes, 0);
+  return { items: ledger.items, resting: Math.min(resting + lasting, fullest), ...(apart > 0 ? { apart } : {}) };
+}
+
+/** Saved tensors of live microbatches inside the private pools of CUDA graphs. */
+function pooledBytes(plan: MegatronPlan, stages: readonly StageContent[], live: InFlight): number {
+  return stages.reduce((sum, stage, index) => {
+    const { dense, moe } = chunkKept(plan.input, stage);
+    return sum + (live[index] ?? 0) * (dense * plan.dense.pooledBytes + moe * plan.moe.pooledBytes);
+  }, 0);
 }
 
 /**
  * Adds activations of the heaviest set of live microbatches, at the heaviest moment of a backward pass; or what the step copies, where
- * that is more. Says whether the step it was.
+ * that is more. Says whether the step it was, and what was live.
  */
 function putPeak(
   ledger: Ledger,
@@ -258,7 +272,7 @@ function putPeak(
   rank: number,
   stages: readonly StageContent[],
   copies: Term,
-): boolean {
+): { readonly step: boolean; readonly live: InFlight } {
   const { input } = plan;
   const shape = {
     pipeline: input.layout.pipeline,
@@ -290,7 +304,7 @@ function putPeak(
       'optimizer.zeroStage',
     ]);
   else if (best !== undefined) putMoment(ledger, plan, stages, best.live, best.moment);
-  return step;
+  return { step, live: best?.live ?? [] };
 }
 
 /** What one microbatch keeps of a chunk, beside the head. */
