@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { staticDispatch } from '../../../server/src/engine/placement/dispatch';
 import { numpySum, torchSum } from '../../../server/src/engine/placement/group-sums';
 import {
   isPlacementRefusal,
@@ -93,4 +94,21 @@ describe('the nearest legal numbers', () => {
     expect(refuseShape(shapeOf(16, 32, 8, 8, 12), 'eplb')).toMatchObject({ field: 'slots', nearest: [24, 36] });
     expect(refuseShape(shapeOf(16, 36, 8, 8, 12), 'eplb')).toMatchObject({ field: 'gpus' });
   });
+});
+
+it("counts the GPUs of a node in whole numbers in SGLang's static dispatch, as ep_size // nnodes does", () => {
+  const row = Int32Array.of(0, 3, 4, 0, 2, 3, 4, 1, 4, 4, 4, 5, 2, 2, 1);
+  const table = staticDispatch({
+    policy: 'file',
+    shape: shapeOf(6, 15, 1, 2, 5),
+    physicalToLogical: [row],
+    replicaCounts: [Int32Array.of(2, 2, 3, 2, 5, 1)],
+  });
+  expect(table.map(([layer]) => [...(layer ?? [])])).toEqual([
+    [0, 14, 4, 1, 2, 11],
+    [3, 7, 4, 5, 2, 11],
+    [0, 7, 13, 1, 6, 11],
+    [3, 7, 4, 5, 9, 11],
+    [0, 14, 12, 1, 2, 11],
+  ]);
 });

@@ -12,11 +12,12 @@ function placed(experts: number, slots: number, gpus: number): Placement {
 
 describe("vLLM Ascend's start", () => {
   it.each([
-    // numpy.array_split, then generate_global_placement, by hand.
+    // generate_global_placement at 182b75ea.
     [8, 8, 2, [0, 1, 2, 3, 4, 5, 6, 7]],
-    [8, 10, 2, [0, 1, 2, 3, 4, 4, 5, 6, 7, 0]],
-    [8, 12, 2, [0, 1, 2, 3, 4, 5, 4, 5, 6, 7, 0, 1]],
+    [8, 10, 2, [0, 1, 2, 3, 4, 5, 6, 7, 0, 1]],
+    [8, 12, 2, [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3]],
     [7, 8, 2, [0, 1, 2, 3, 4, 5, 6, 0]],
+    [2, 8, 2, [0, 1, 0, 1, 0, 1, 0, 1]],
   ])('puts %i experts into %i slots of %i ranks', (experts, slots, gpus, expected) => {
     expect([...(placed(experts, slots, gpus).physicalToLogical[0] ?? [])]).toEqual(expected);
   });
@@ -30,8 +31,18 @@ describe("vLLM Ascend's start", () => {
 describe("vLLM Ascend's dispatch", () => {
   it('takes the replica by the number of the rank', () => {
     const placement = placed(8, 10, 2);
-    expect([...vllmAscendDispatch(placement, 0, 0)]).toEqual([0, 1, 2, 3, 4, 6, 7, 8]);
-    expect([...vllmAscendDispatch(placement, 0, 1)]).toEqual([9, 1, 2, 3, 5, 6, 7, 8]);
+    expect([...vllmAscendDispatch(placement, 0, 0)]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect([...vllmAscendDispatch(placement, 0, 1)]).toEqual([8, 9, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it('spreads the ranks of a tensor-parallel group over the replicas', () => {
+    const ranks = [0, 1, 2, 3].map((rank) => [...vllmAscendDispatch(placed(4, 8, 4), 0, rank, 2)]);
+    expect(ranks).toEqual([
+      [0, 5, 2, 7],
+      [4, 1, 6, 3],
+      [4, 1, 6, 3],
+      [0, 5, 2, 7],
+    ]);
   });
 
   it('loses count where rank 0 holds an expert twice, as the original does', () => {

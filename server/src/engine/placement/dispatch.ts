@@ -32,7 +32,7 @@ export function staticDispatch(placement: Placement, seed = SGLANG_SEED): Int32A
   const { slots, gpus, nodes, experts } = placement.shape;
   const random = pythonRandom(seed);
   const perGpu = slots / gpus;
-  const gpusPerNode = gpus / nodes;
+  const gpusPerNode = Math.max(1, Math.floor(gpus / nodes));
   const layers = logicalToPhysical(placement);
   const answer = Array.from({ length: gpus }, () => layers.map(() => new Int32Array(experts).fill(-1)));
   layers.forEach((replicas, layer) => {
