@@ -164,7 +164,7 @@ ${byRank(training)}
 
 ### Misses, and why
 
-Ranks on H100 beyond 2 %, functional tests beyond 5 %, published runs beyond 25 %.
+Ranks on H100 beyond 2 %, functional tests beyond 5 %, published runs beyond 10 %.
 
 ${misses(training)}
 

@@ -88,7 +88,7 @@ export function byRank({ gpu, simumax }: TrainingReadings): string {
 }
 
 /** Differences beyond which a row is named with its reason, in percent. */
-const MISS = { gpu: 2, ci: 5, published: 25 };
+const MISS = { gpu: 2, ci: 5, published: 10 };
 
 function missRow({ id, measured, predicted, percent }: RankReading): string[] {
   return [id, gibText(measured), gibText(predicted), percentText(percent), missReason({ id })];
@@ -109,12 +109,12 @@ export function misses({ gpu, ci }: TrainingReadings): string {
   ].map(missRow);
   const published = publishedTable()
     .readings.filter(({ percent }) => Math.abs(percent) > MISS.published)
-    .map(({ id, stack, plan, measured, predicted, percent }) => [
+    .map(({ id, stack, measured, predicted, percent }) => [
       `${id}, ${stack}`,
       gibText(measured),
       gibText(predicted),
       percentText(percent),
-      publishedReason(stack, plan),
+      publishedReason(id, stack),
     ]);
   return table(['row', 'measured GiB', 'estimate GiB', 'error %', 'cause, or what is known of it'], 'lrrrl', [
     ...rows,

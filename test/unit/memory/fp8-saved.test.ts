@@ -184,7 +184,7 @@ describe("DeepSpeed's pipeline engine", () => {
     );
     expect(own).toEqual([4 * hidden, 3 * 2 * hidden, 2 * 2 * hidden, hidden]);
   });
-  it('reserves its flat gradients beside the peak', () => {
+  it('reserves its flat gradients beside the activations', () => {
     const [first] = of('deepspeed');
     const elements = first?.items
       .filter(({ part }) => part === 'weights')

@@ -245,8 +245,8 @@ export function megatronRank(plan: MegatronPlan, rank: number, stages: readonly 
   const copies = stepCopies(input, modules, shards(dp), shards(expertData(layout)));
   const peak = putPeak(ledger, plan, rank, stages, copies);
   const graphs = putStaticTensors(ledger, input, d, stages, peak.live);
-  // DeepSpeed's copies are flat, and too large for the room that activations leave behind.
-  const flat = optimizer.stack === 'deepspeed' && !peak.step ? copies.bytes : 0;
+  // DeepSpeed's copies are flat: too large for the room that activations leave behind, and that room is kept beside them.
+  const flat = optimizer.stack === 'deepspeed' ? peak.lesser : 0;
   const apart = flat + pooledBytes(plan, stages, peak.live);
   // Megatron's copies last until the next step begins; DeepSpeed frees its own when the step is over.
   const lasting = strayRecompute(plan, stages) + (optimizer.stack === 'megatron' ? copies.bytes : 0) + graphs;
@@ -264,7 +264,7 @@ function pooledBytes(plan: MegatronPlan, stages: readonly StageContent[], live: 
 
 /**
  * Adds activations of the heaviest set of live microbatches, at the heaviest moment of a backward pass; or what the step copies, where
- * that is more. Says whether the step it was, and what was live.
+ * that is more. Answers with the bytes of the lesser of the two, and with what was live.
  */
 function putPeak(
   ledger: Ledger,
@@ -272,7 +272,7 @@ function putPeak(
   rank: number,
   stages: readonly StageContent[],
   copies: Term,
-): { readonly step: boolean; readonly live: InFlight } {
+): { readonly lesser: number; readonly live: InFlight } {
   const { input } = plan;
   const shape = {
     pipeline: input.layout.pipeline,
@@ -297,14 +297,13 @@ function putPeak(
       }
     }
   }
-  const step = copies.bytes > bestBytes;
-  if (step)
+  if (copies.bytes > bestBytes)
     put(ledger, 'gradients', 'FP32 copies at the step', copies.bytes, copies.formula, [
       'precision.gradients',
       'optimizer.zeroStage',
     ]);
   else if (best !== undefined) putMoment(ledger, plan, stages, best.live, best.moment);
-  return { step, live: best?.live ?? [] };
+  return { lesser: Math.max(0, Math.min(copies.bytes, bestBytes)), live: best?.live ?? [] };
 }
 
 /** What one microbatch keeps of a chunk, beside the head. */
