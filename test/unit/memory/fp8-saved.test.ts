@@ -193,3 +193,23 @@ describe("DeepSpeed's pipeline engine", () => {
     expect(of('megatron')[0]?.apart).toBeUndefined();
   });
 });
+
+describe("DeepEP's buffers", () => {
+  const of = (expert: number, dispatcher: NonNullable<TrainingDetails['dispatcher']>): number => {
+    const model = denseModel({
+      layers: 4,
+      hiddenSize: 7168,
+      ...MOE,
+      experts: 256,
+      moeLayers: [true, true, true, true],
+    });
+    const layout = layoutOf({ worldSize: 64, expert });
+    const [entry] = estimateTraining(megatronInput(model, layout, batch, { dispatcher })).classes;
+    return (entry?.total ?? 0) - (entry?.reserved ?? 0);
+  };
+  it('lie outside of the allocator, with a part for the network beyond one host', () => {
+    const token = 2 * 7168 + 8 + 128 * 16;
+    expect(of(8, 'deepep') - of(8, 'alltoall')).toBe(10 * 8 * 256 * token);
+    expect(of(64, 'deepep') - of(64, 'alltoall')).toBe(10 * 8 * 288 * token + 10 * 8 * 128 * 2 * (token + 16));
+  });
+});

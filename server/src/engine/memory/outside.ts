@@ -29,6 +29,28 @@ export function outsideAllocator(layout: LayoutSpec, communicators = communicato
   return CONTEXT + (communicators > 0 ? FIRST_COMMUNICATOR + (communicators - 1) * NEXT_COMMUNICATOR : 0);
 }
 
+/** Tokens that one channel of DeepEP receives at once inside a host and over the network, for a group of so many ranks. */
+function receivedAtOnce(ranks: number): { readonly inside: number; readonly between: number } {
+  if (ranks <= 8) return { inside: 256, between: 0 };
+  if (ranks <= 64) return { inside: 288, between: ranks <= 16 ? 140 : 128 };
+  return { inside: ranks <= 96 ? 480 : ranks <= 128 ? 560 : 720, between: 132 };
+}
+
+/**
+ * Buffers of DeepEP's normal kernels on one rank, which it takes from the device itself: 20 multiprocessors, two a channel, each with room for
+ * tokens in BF16 and 128 experts and scales a token (DeepEP deep_ep/buffers/legacy.py, `get_dispatch_config`, `get_combine_config`; csrc config.hpp,
+ * `get_nvl_buffer_size_hint`, `get_rdma_buffer_size_hint`; Megatron-LM core/transformer/moe/fused_a2a.py).
+ */
+export function dispatchBuffers({ model, layout, optimizer, details }: TrainingInput): number {
+  const used = details?.dispatcher === 'deepep' || (optimizer.stack === 'hai-llm' && details?.dispatcher === undefined);
+  const ranks = layout.expert * layout.expertTensor;
+  if (!used || (model.experts ?? 0) === 0 || ranks < 2) return 0;
+  const { inside, between } = receivedAtOnce(ranks);
+  const channels = 10;
+  const token = 2 * model.hiddenSize + 8 + 128 * (8 + 4 + 4);
+  return channels * Math.min(ranks, 8) * inside * token + channels * (ranks / 8) * between * 2 * (token + 16);
+}
+
 /** What decides how well freed blocks fit the next request. */
 type Reserving = Pick<TrainingInput, 'optimizer' | 'layout' | 'pipeline'>;
 

@@ -10,7 +10,7 @@ import { refuseTraining } from './input';
 import type { RankMemory } from './ledger';
 import { partsOf, sumParts } from './ledger';
 import { megatronRank, planMegatron } from './megatron';
-import { outsideAllocator, reservedFactor, reservedMost } from './outside';
+import { dispatchBuffers, outsideAllocator, reservedFactor, reservedMost } from './outside';
 import type { MemoryReport, RankClass } from './report';
 
 /** Memory of one pipeline rank that holds these stages. */
@@ -33,6 +33,11 @@ function modelOf(input: TrainingInput): RankModel {
 /** A report that holds refusals only. */
 function refused(refusals: NonNullable<MemoryReport['refusals']>): MemoryReport {
   return { classes: [], peak: { rank: 0, bytes: 0, classIndex: -1 }, refusals };
+}
+
+/** Bytes of a rank that its framework's allocator knows nothing of. */
+function outsideOf(input: TrainingInput): number {
+  return outsideAllocator(input.layout, input.details?.communicators) + dispatchBuffers(input);
 }
 
 /** Stages of the whole job, in stage order. */
@@ -69,7 +74,7 @@ export function estimateTraining(input: TrainingInput): MemoryReport {
     if (group === undefined) groups.set(key, { ranges: [range], held, pp });
     else group.ranges.push(range);
   }
-  const outside = outsideAllocator(input.layout, input.details?.communicators);
+  const outside = outsideOf(input);
   const slack = reservedFactor(input);
   const classes = [...groups.values()].map(({ ranges, held, pp }) =>
     rankClass(input, ranges, held, model(pp, held), slack, outside),
@@ -89,13 +94,13 @@ export function rankTotal(input: TrainingInput, pp: number): number {
     .filter((stage) => stage !== undefined);
   const { items, apart = 0 } = modelOf(input)(pp, held);
   const reserved = sumParts(partsOf(items)) * reservedFactor(input) + apart;
-  return reserved + outsideAllocator(input.layout, input.details?.communicators);
+  return reserved + outsideOf(input);
 }
 
 /** Jobs without tensor or pipeline parallelism over transformers' model code: ranks differ only where experts cannot be cut evenly. */
 function estimateTransformers(input: TrainingInput, stages: readonly StageContent[]): MemoryReport {
   const job = prepareHf(input);
-  const outside = outsideAllocator(input.layout, input.details?.communicators);
+  const outside = outsideOf(input);
   const slack = reservedFactor(input);
   return withPeak(
     hfRankClasses(job).map(({ position, ranges }) =>
