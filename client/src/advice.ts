@@ -97,9 +97,9 @@ function offer(document: vscode.TextDocument, view: AdviceView): void {
   pick.placeholder = [view.searched, ...view.notes].join(' · ');
   pick.matchOnDetail = true;
   pick.items = view.items.map((item) => ({
-    label: item.title,
-    description: item.detail,
-    detail: [...item.reasons, ...(item.reasons.length === 0 ? item.changes : [])].join(' · '),
+    // A row shows some eighty characters: first what the layout brings, then what it changes; the reasons show when it is pointed at.
+    label: item.detail,
+    detail: [item.changes.length > 0 ? item.changes.join(', ') : item.title, ...item.reasons].join(' · '),
     buttons: item.edits === undefined ? [] : [COMPARE],
     item,
   }));
