@@ -14,7 +14,7 @@ export interface Evenness {
   readonly worstLayer: number;
   /** Mean over layers of (mean + 1e-5) / (max + 1e-5). Source: sgl-project/sglang, srt/eplb/expert_distribution.py, compute_utilization_rate. */
   readonly sglang: number;
-  /** Sum of means over sum of maxima. Source: vllm-project/vllm, distributed/eplb/eplb_state.py. */
+  /** Sum of means over sum of maxima, 0 without any load. Source: vllm-project/vllm, distributed/eplb/eplb_state.py. */
   readonly vllm: number;
   /** Mean over layers of (max - mean) / mean. Source: NVIDIA/TensorRT-LLM, examples/wide_ep/ep_load_balancer, report_load_statistics.py. */
   readonly tensorrtLlm: number;
@@ -56,7 +56,7 @@ export function evennessOf(gpuLoads: readonly Float64Array[]): Evenness {
     worst,
     worstLayer: Math.max(0, even.indexOf(worst)),
     sglang: mean(layers.map(({ most, average }) => (average + 1e-5) / (most + 1e-5))),
-    vllm: maxima > 0 ? layers.reduce((sum, { average }) => sum + average, 0) / maxima : 1,
+    vllm: maxima > 0 ? layers.reduce((sum, { average }) => sum + average, 0) / maxima : 0,
     tensorrtLlm:
       layers.length === 0 ? 0 : mean(layers.map(({ most, average }) => (average > 0 ? (most - average) / average : 0))),
   };
