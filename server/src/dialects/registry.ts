@@ -15,6 +15,7 @@ import { nanotron } from './nanotron/dialect';
 import { nemo } from './nemo/dialect';
 import { nemoAutomodel } from './nemo-automodel/dialect';
 import { torchtitan } from './torchtitan/dialect';
+import { torchtitanPython } from './torchtitan/python-dialect';
 import { vllm } from './vllm/dialect';
 import { deepSpeed } from './deepspeed/dialect';
 import { nemoRl } from './nemo-rl/dialect';
@@ -37,6 +38,7 @@ export const dialects: readonly Dialect[] = [
   megatron,
   sglang,
   torchtitan,
+  torchtitanPython,
   nanotron,
   bridge,
   nemo,

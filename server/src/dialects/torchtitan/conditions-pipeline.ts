@@ -21,7 +21,7 @@ const piped = (job: TitanJob): number | undefined => {
 /** The file names neither a schedule file nor its own split, so that torchtitan deals the layers itself. */
 const dealt = (job: TitanJob): boolean => job.entry('parallelism.module_fqns_per_model_part') === undefined;
 
-const microbatches: readonly Check[] = [
+export const microbatches: readonly Check[] = [
   {
     rule: 'microbatch-not-dividing-batch',
     severity: 'error',
@@ -62,7 +62,7 @@ const microbatches: readonly Check[] = [
   },
 ];
 
-const stageCounts: readonly Check[] = [
+export const stageCounts: readonly Check[] = [
   {
     rule: 'stages-not-divisible',
     severity: 'error',
@@ -148,7 +148,7 @@ const stageCounts: readonly Check[] = [
 ];
 
 /** Layers that do not divide evenly are dealt out all the same: say what each stage really holds. */
-const unevenStages: Check = {
+export const unevenStages: Check = {
   rule: 'uneven-stages',
   severity: 'information',
   covers: [],
@@ -192,7 +192,7 @@ const dualPipe: Check = {
   },
 };
 
-const unknownSchedule: Check = {
+export const unknownSchedule: Check = {
   rule: 'unknown-schedule',
   severity: 'error',
   covers: [],

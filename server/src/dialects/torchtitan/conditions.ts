@@ -11,7 +11,7 @@ type Check = Condition<TitanJob>;
 const above = (job: TitanJob, concept: 'tensor' | 'pipeline' | 'context' | 'expert' | 'replicate'): boolean =>
   (job.degree(concept, 1) ?? 1) > 1;
 
-const shardDegree: Check = {
+export const shardDegree: Check = {
   rule: 'degree-not-positive',
   severity: 'error',
   covers: ['TT-004'],
@@ -25,7 +25,7 @@ const shardDegree: Check = {
   },
 };
 
-const expertTensor: Check = {
+export const expertTensor: Check = {
   rule: 'expert-tensor-mismatch',
   severity: 'error',
   covers: ['TT-005'],
@@ -44,7 +44,7 @@ const expertTensor: Check = {
   },
 };
 
-const expertMesh: Check = {
+export const expertMesh: Check = {
   rule: 'expert-world-not-divisible',
   severity: 'error',
   covers: [],
@@ -109,7 +109,7 @@ const deepep: readonly Check[] = [
   },
 ];
 
-const recompute: readonly Check[] = [
+export const recompute: readonly Check[] = [
   {
     rule: 'wrong-value',
     severity: 'error',
@@ -211,7 +211,7 @@ const optimizer: readonly Check[] = [
   },
 ];
 
-const fsdpPolicy: Check = {
+export const fsdpPolicy: Check = {
   rule: 'wrong-value',
   severity: 'error',
   covers: ['TT-035'],
@@ -226,7 +226,7 @@ const fsdpPolicy: Check = {
 };
 
 /** Steps of warm-up and decay beyond the steps there are; torchtitan shortens them. */
-const warmup: Check = {
+export const warmup: Check = {
   rule: 'schedule-clamped',
   severity: 'warning',
   covers: ['TT-036'],
@@ -250,7 +250,7 @@ const warmup: Check = {
 const checkpointOn = (job: TitanJob): boolean =>
   isOn(job, 'checkpoint.enable') || isOn(job, 'checkpoint.enable_checkpoint');
 
-const checkpoints: readonly Check[] = [
+export const checkpoints: readonly Check[] = [
   {
     rule: 'too-few-checkpoints-kept',
     severity: 'error',
@@ -283,7 +283,7 @@ const checkpoints: readonly Check[] = [
   },
 ];
 
-const balancer: Check = {
+export const balancer: Check = {
   rule: 'wrong-value',
   severity: 'error',
   covers: ['TT-040'],

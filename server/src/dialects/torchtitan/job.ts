@@ -2,7 +2,7 @@ import type { ScheduleKind } from '../../engine/spec/training';
 import type { Entry, MapNode } from '../../syntax/tree';
 import { whichOf } from '../common/conditions';
 import { treeValues, type ConfigValues } from '../common/values';
-import { titanFlavors, titanSchema, type Flavor, type TitanKey } from './schema-data';
+import { laterFlavors, titanFlavors, titanSchema, type Flavor, type TitanKey } from './schema-data';
 
 /** Settings under every name they had, the newest first. */
 const NAMES = {
@@ -75,13 +75,14 @@ export interface StageSplit {
 }
 
 /** Ending of a flavor that only chooses another attention kernel. */
-const SAME_SIZES = /_(?:flex_attn|varlen_attn|flex|varlen|irope)$/;
+const SAME_SIZES = /_(?:flex_attn|varlen_attn|flex|varlen|irope|non_fused_qkv)$/;
 
-function flavorOf(values: ConfigValues): { family: string | undefined; flavor: Flavor | undefined } {
+function flavorOf(values: ConfigValues, later: boolean): { family: string | undefined; flavor: Flavor | undefined } {
   const family = values.text('model.name') ?? (values.entry('model.name') === undefined ? 'llama3' : undefined);
   const word = values.text('model.flavor') ?? (values.entry('model.flavor') === undefined ? 'debugmodel' : undefined);
   if (family === undefined || word === undefined) return { family, flavor: undefined };
-  return { family, flavor: titanFlavors[family]?.[word.replace(SAME_SIZES, '')] };
+  const plain = word.replace(SAME_SIZES, '');
+  return { family, flavor: titanFlavors[family]?.[plain] ?? (later ? laterFlavors[family]?.[plain] : undefined) };
 }
 
 function scheduleOf(values: ConfigValues, name: string): Schedule {
@@ -159,8 +160,8 @@ function compiledOf(values: ConfigValues, name: string): boolean | undefined {
   return parts === undefined || parts.includes('model');
 }
 
-/** Everything that one job file says, whichever release it was written for. */
-export function titanJob(root: MapNode | undefined): TitanJob {
+/** Everything that one job says, whichever release it was written for; `later` where it is newer than the TOML files. */
+export function titanJob(root: MapNode | undefined, later = false): TitanJob {
   const values = treeValues(root);
   const name = (concept: TitanConcept): string => {
     const names: readonly string[] = NAMES[concept];
@@ -169,7 +170,7 @@ export function titanJob(root: MapNode | undefined): TitanJob {
   };
   const degree = (concept: TitanConcept, otherwise: number): number | undefined =>
     values.entry(name(concept)) === undefined ? otherwise : values.integer(name(concept));
-  const { family, flavor } = flavorOf(values);
+  const { family, flavor } = flavorOf(values, later);
   const layers = typeof flavor?.['layers'] === 'number' ? flavor['layers'] : undefined;
   const schedule = scheduleOf(values, name('schedule'));
   return {
@@ -183,6 +184,6 @@ export function titanJob(root: MapNode | undefined): TitanJob {
     schedule,
     split: splitOf(values, degree('pipeline', 1), layers, schedule),
     compiled: compiledOf(values, name('compile')),
-    versions: versionsOf(root),
+    versions: later ? [] : versionsOf(root),
   };
 }

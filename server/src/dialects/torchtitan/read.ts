@@ -241,7 +241,7 @@ const HIDDEN: readonly (readonly [string, TitanConcept | string])[] = [
   ['layout.dataReplicate', 'replicate'],
 ];
 
-function references(job: TitanJob): Reference[] {
+export function references(job: TitanJob): Reference[] {
   const entry = job.given('csv');
   const target = job.text(job.name('csv'));
   return entry === undefined || target === undefined || target === ''
@@ -263,15 +263,11 @@ function versionOf(job: TitanJob): Plan['frameworkVersion'] {
   return range === undefined ? undefined : derived(range, 'the releases that have all keys of the file');
 }
 
-/** Reads a job file of torchtitan v0.2.2 or any release before it: sizes come from the flavor, degrees and batch from the file. */
-export function readTorchtitan(tree: ConfigTree): DialectReading {
-  const root = rootMap(tree);
-  const job = titanJob(root);
-  const version = versionOf(job);
-  const plan: Plan = {
+/** The plan of one job, in whichever form it is written. */
+export function planOf(job: TitanJob): Plan {
+  return {
     dialect: 'torchtitan',
     task: 'training',
-    ...(version === undefined ? {} : { frameworkVersion: version }),
     model: readTitanModel(job),
     quantization: {},
     cluster: {},
@@ -289,6 +285,14 @@ export function readTorchtitan(tree: ConfigTree): DialectReading {
     ),
     details: readDetails(job),
   };
+}
+
+/** Reads a job file of torchtitan v0.2.2 or any release before it: sizes come from the flavor, degrees and batch from the file. */
+export function readTorchtitan(tree: ConfigTree): DialectReading {
+  const root = rootMap(tree);
+  const job = titanJob(root);
+  const version = versionOf(job);
+  const plan = { ...planOf(job), ...(version === undefined ? {} : { frameworkVersion: version }) };
   const findings = root === undefined ? [] : [...keyFindings(root, job), ...checkConditions(titanConditions, job)];
   return { plan, findings, references: references(job) };
 }

@@ -69,7 +69,14 @@ export const sequenceNotDivisible: PlanRule = {
     if (enforcement === undefined || layout === undefined || length === undefined || length.origin === 'assumed')
       return [];
     // ms-swift pads what it packs, so its longest sample is no sequence length.
-    if (length.label === 'max_length' || !Number.isInteger(length.value) || length.value <= 0) return [];
+    // torchtitan since it counts tokens shares out a whole pass, and says itself what does not fit.
+    if (
+      length.label === 'max_length' ||
+      length.label === 'max_context_length' ||
+      !Number.isInteger(length.value) ||
+      length.value <= 0
+    )
+      return [];
     const share = shareOf(plan, layout);
     if (share === undefined || !Number.isSafeInteger(share.step) || share.step < 1) return [];
     if (length.value % share.step === 0) return [];
