@@ -214,6 +214,16 @@ function graphedModules(args: MegatronArguments): Pick<TrainingDetails, 'graphed
   return { graphedModules: named.length > 0 ? named : ['attn', 'mlp', 'moe_router'] };
 }
 
+/** What waits in host memory: inputs of named modules, and a share of the optimizer's states. */
+function offloading(args: MegatronArguments): Pick<TrainingDetails, 'offloadedModules' | 'offloadFraction'> {
+  const modules = args.flag('fine_grained_activation_offloading') === true ? args.words('offload_modules') : undefined;
+  const fraction = args.flag('optimizer_cpu_offload') === true ? args.number('optimizer_offload_fraction') : undefined;
+  return {
+    ...(modules === undefined ? {} : { offloadedModules: modules }),
+    ...(fraction === undefined ? {} : { offloadFraction: fraction }),
+  };
+}
+
 /** Facts that decide saved tensors and buffers of this stack alone. */
 export function readDetails(args: MegatronArguments): TrainingDetails {
   const local = args.text('transformer_impl') === 'local';
@@ -248,6 +258,7 @@ export function readDetails(args: MegatronArguments): TrainingDetails {
     deferredHeadGradients:
       args.flag('defer_embedding_wgrad_compute') === true ? (args.integer('wgrad_deferral_limit') ?? 0) : 0,
     ...graphedModules(args),
+    ...offloading(args),
     ...(capacity === undefined || capacity < 0 ? {} : { capacityFactor: capacity }),
   };
 }

@@ -152,7 +152,7 @@ export function fsdpRank(plan: FsdpPlan, rank: number, stages: readonly StageCon
     { ...bytes, gradient: 0 },
     cut(plan.shard),
     cut(plan.expertShard),
-    input.optimizer.offloadOptimizer,
+    input.optimizer.offloadOptimizer ? 1 : 0,
   );
   const { model, batch } = input;
   const tables = batch.sequenceLength * (plan.d.mla ? plan.d.rope : model.headDim) * (model.qkNorm === 'head' ? 8 : 4);

@@ -97,6 +97,10 @@ export interface TrainingDetails {
   readonly decoupledGradients?: boolean;
   /** Megatron `cuda_graph_scope` under `cuda_graph_impl=transformer_engine`: parts of a layer captured in graphs. Default none. */
   readonly graphedModules?: readonly string[];
+  /** Megatron `offload_modules` of `fine_grained_activation_offloading`: modules whose inputs wait in host memory. Default none. */
+  readonly offloadedModules?: readonly string[];
+  /** Megatron `optimizer_offload_fraction`: share of the optimizer's states in host memory where they are offloaded. Default 1. */
+  readonly offloadFraction?: number;
   /** Communicators a rank opens; each holds device memory outside the allocator. Default counted from the layout. */
   readonly communicators?: number;
 }

@@ -197,3 +197,22 @@ export function droppedModules(input: TrainingInput, moe: boolean): ReadonlySet<
   }
   return dropped;
 }
+
+/** Saved tensors that Megatron's offloading names call the input of a module (core/transformer/transformer_config.py, `offload_modules`). */
+const OFFLOADED: Readonly<Record<string, readonly string[]>> = {
+  attn_norm: ['layer input'],
+  qkv_linear: ['attention norm output'],
+  core_attn: ['query, key and value', 'expanded query and key', 'expanded value'],
+  attn_proj: ['attention output'],
+  mlp_norm: ['feed-forward norm input'],
+  expert_fc1: ['dispatched tokens'],
+  moe_act: ['expert projections'],
+};
+
+/** What stays on the device of these: the rest waits in host memory and is back while its own layer runs backward. */
+export function onDevice(input: TrainingInput, kept: readonly SavedItem[]): readonly SavedItem[] {
+  const modules = input.details?.offloadedModules ?? [];
+  if (modules.length === 0 || !transformerEngine(input)) return kept;
+  const away = new Set(modules.flatMap((name) => OFFLOADED[name] ?? []));
+  return kept.filter(({ group }) => !away.has(group));
+}

@@ -11,7 +11,7 @@ import type { TrainingInput } from './input';
 import { newLedger, num, put } from './ledger';
 import type { Ledger } from './ledger';
 import { putLasting, putWorkspace, strayRecompute } from './megatron-lasting';
-import { droppedModules, megatronLayerSaved } from './megatron-saved';
+import { droppedModules, megatronLayerSaved, onDevice } from './megatron-saved';
 import type { StateBytes } from './optimizer-state';
 import { stateBytes } from './optimizer-state';
 import type { RankMemory } from './ledger';
@@ -96,7 +96,7 @@ function profile(d: Dims, input: TrainingInput, moe: boolean): LayerProfile {
   const all = megatronLayerSaved(d, input, moe);
   const dropped = droppedModules(input, moe);
   const left = dropped.size === 0 ? all : all.filter(({ module }) => !dropped.has(module));
-  const { kept, pooled } = outsideGraphs(input, moe, left);
+  const { kept, pooled } = outsideGraphs(input, moe, onDevice(input, left));
   let total = 0;
   let keptBytes = 0;
   for (const item of all) total += item.bytes;
@@ -230,7 +230,14 @@ export function megatronRank(plan: MegatronPlan, rank: number, stages: readonly 
     optimizer: optimizer.zeroStage >= 1 ? Math.max(1, replicas / (input.details?.optimizerInstances ?? 1)) : 1,
   });
   const modules = stageWeights(input, plan.table, stages);
-  putStates(ledger, modules, bytes, shards(dp), shards(expertData(layout)), optimizer.offloadOptimizer);
+  putStates(
+    ledger,
+    modules,
+    bytes,
+    shards(dp),
+    shards(expertData(layout)),
+    optimizer.offloadOptimizer ? share(input) : 0,
+  );
   if (optimizer.gradientAccumulationFusion && input.details?.transformerImpl !== 'local') {
     const dummy = dummyGradients(input, plan.table, stages, bytes.weight);
     const shapes = `${num(dummy / bytes.weight)} × ${num(bytes.weight)} B, one tensor a distinct Linear shape`;
@@ -252,6 +259,11 @@ export function megatronRank(plan: MegatronPlan, rank: number, stages: readonly 
   const lasting = strayRecompute(plan, stages) + (optimizer.stack === 'megatron' ? copies.bytes : 0) + graphs;
   const fullest = ledger.items.reduce((sum, item) => sum + item.bytes, 0);
   return { items: ledger.items, resting: Math.min(resting + lasting, fullest), ...(apart > 0 ? { apart } : {}) };
+}
+
+/** Share of the optimizer's states in host memory, where they are offloaded. */
+function share({ details }: TrainingInput): number {
+  return Math.max(0, Math.min(1, details?.offloadFraction ?? 1));
 }
 
 /** Saved tensors of live microbatches inside the private pools of CUDA graphs. */

@@ -12,14 +12,15 @@ export interface StateShards {
 
 const PRECISION = ['precision.weights', 'precision.fp8Weights'] as const;
 
-/** Writes weights, gradients and optimizer state of one rank's modules; `dense` and `expert` say how each is cut. */
+/** Writes weights, gradients and optimizer state of one rank's modules; `dense` and `expert` say how each is cut,
+ * `offloaded` which share of the optimizer's is in host memory. */
 export function putStates(
   ledger: Ledger,
   modules: readonly StageModule[],
   bytes: StateBytes,
   dense: StateShards,
   expert: StateShards,
-  offloadOptimizer: boolean,
+  offloaded: number,
 ): void {
   for (const module of modules) {
     const cut = module.expert ? expert : dense;
@@ -43,7 +44,7 @@ export function putStates(
       `${count} × ${num(bytes.gradient)} B${over(cut.gradients)}`,
       ['precision.gradients', ...module.fields],
     );
-    if (offloadOptimizer) continue;
+    if (offloaded >= 1) continue;
     // A layer-wise optimizer (Muon) gives whole tensors to ranks; the rank that owns a table holds all of its state.
     const table = module.fields.includes('model.vocabSize');
     const moments = table ? bytes.tableMoments : bytes.moments;
@@ -53,8 +54,8 @@ export function putStates(
       ledger,
       'optimizer',
       module.module,
-      (module.elements * state) / shards,
-      `${count} × (${num(bytes.master + bytes.mainGradient)} + ${num(moments)}) B${over(shards)}`,
+      ((1 - offloaded) * module.elements * state) / shards,
+      `${offloaded > 0 ? `${num(1 - offloaded)} × ` : ''}${count} × (${num(bytes.master + bytes.mainGradient)} + ${num(moments)}) B${over(shards)}`,
       ['optimizer.zeroStage', 'layout.data', ...module.fields],
     );
   }
