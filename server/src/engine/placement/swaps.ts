@@ -24,7 +24,6 @@ function fullest(sums: Float64Array): number {
  */
 export function levelBySwaps(b: Board, share: Float64Array): void {
   const sums = gpuSums(b, share);
-  const slots = b.expertAt.length;
   for (let swap = 0; swap < MOST_SWAPS; swap += 1) {
     const a = fullest(sums);
     const most = sums[a] ?? 0;
@@ -35,16 +34,20 @@ export function levelBySwaps(b: Board, share: Float64Array): void {
     for (let i = a * b.perGpu; i < (a + 1) * b.perGpu; i += 1) {
       const x = b.expertAt[i] ?? 0;
       const from = share[x] ?? 0;
-      for (let j = 0; j < slots; j += 1) {
-        const y = b.expertAt[j] ?? 0;
-        const moved = from - (share[y] ?? 0);
-        if (moved <= 0) continue;
-        const c = Math.floor(j / b.perGpu);
-        const larger = Math.max(most - moved, (sums[c] ?? 0) + moved);
-        if (larger >= least || c === a || !mayMove(b, x, a, c) || !mayMove(b, y, c, a)) continue;
-        bestI = i;
-        bestJ = j;
-        least = larger;
+      for (let c = 0; c < b.gpus; c += 1) {
+        const other = sums[c] ?? 0;
+        // No swap leaves less than half of both on either; the margin keeps what rounding might make equal.
+        if (c === a || (most + other) / 2 > least * (1 + 1e-12)) continue;
+        for (let j = c * b.perGpu; j < (c + 1) * b.perGpu; j += 1) {
+          const y = b.expertAt[j] ?? 0;
+          const moved = from - (share[y] ?? 0);
+          if (moved <= 0) continue;
+          const larger = Math.max(most - moved, other + moved);
+          if (larger >= least || !mayMove(b, x, a, c) || !mayMove(b, y, c, a)) continue;
+          bestI = i;
+          bestJ = j;
+          least = larger;
+        }
       }
     }
     if (bestI < 0) return;
