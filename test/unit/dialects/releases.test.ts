@@ -89,3 +89,67 @@ describe('values of verl', () => {
     expect(severities(text)).toEqual({});
   });
 });
+
+describe('what a file leaves to others', () => {
+  it("is the launcher's, not the program's: options of python -m torch.distributed.run", () => {
+    const text = `python -u -m torch.distributed.run --nproc_per_node 8 --nnodes 2 --tee 3 ${TRAIN.slice(TRAIN.indexOf('pretrain'))}\n`;
+    const analysis = analysisOf(text, 'run.sh');
+    expect(analysis.findings.filter(({ rule }) => rule === 'unknown-key')).toEqual([]);
+    expect(analysis.resolved?.plan.cluster).toMatchObject({ nodes: { value: 2 }, gpusPerNode: { value: 8 } });
+  });
+
+  it('fills words in capitals into JSON before anyone parses it', () => {
+    const model = (width: string): string =>
+      `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": ${width}, "num_hidden_layers": CONFIG_LAYERS,\n` +
+      '"num_attention_heads": 8, "vocab_size": 32000}';
+    expect(severities(model('CONFIG_WIDTH'), 'config_TEMPLATE.json')).toEqual({});
+    expect(severities(model('None'), 'config.json')['syntax']).toBe('error');
+  });
+
+  it('is overridden where NeMo is started', () => {
+    const text =
+      'trainer: { devices: 1, num_nodes: 1, precision: 16 }\nexp_manager: { name: a }\n' +
+      'model:\n  micro_batch_size: 4\n  global_batch_size: 8\n  tensor_model_parallel_size: 2\n  pipeline_model_parallel_size: 1\n' +
+      '  num_layers: 12\n  hidden_size: 768\n  num_attention_heads: 12\n  encoder_seq_length: 512\n';
+    expect(severities(text, 'megatron.yaml')['world-not-divisible']).toBe('warning');
+  });
+
+  const pod = (rows: string): string =>
+    'apiVersion: apps/v1\nkind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n      - name: server\n' +
+    `        command: ["python3", "-m", "sglang.launch_server"]\n${rows}`;
+
+  it('is decided by a template: arguments of another server in one of its branches', () => {
+    const rows = (open: string): string =>
+      `        args:\n${open}        - --tokenizer\n        - a\n${open === '' ? '' : '        {{- end }}\n'}        - --model-path\n        - b\n`;
+    expect(severities(pod(rows('        {{- if eq .Values.kind "vLLM" }}\n')), 'deployment.yaml')).toEqual({});
+    expect(severities(pod(rows('')), 'deployment.yaml')['ambiguous-key']).toBe('error');
+  });
+
+  it.each([
+    ['nvidia.com/gpu', 'warning'],
+    ['google.com/tpu', undefined],
+  ])('is how many ranks a chip runs: %s', (resource, severity) => {
+    const text =
+      'apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: server\n    command: ["vllm", "serve", "m"]\n' +
+      `    args: ["--tensor-parallel-size=8"]\n    resources: { limits: { ${resource}: 4 } }\n`;
+    expect(severities(text, 'pod.yaml')['launch-exceeds-gpus']).toBe(severity);
+  });
+
+  it('counts the pods of a group that an operator carries under another name', () => {
+    const container = (indent: string): string =>
+      `${indent}spec:\n${indent}  containers:\n${indent}  - name: a\n` +
+      `${indent}    command: ["python3", "-m", "sglang.launch_server", "--model-path", "m", "--tp", "2", "--nnodes", "$(LWS_GROUP_SIZE)"]\n` +
+      `${indent}    resources: { limits: { nvidia.com/gpu: "1" } }\n`;
+    const text =
+      'apiVersion: inference.llmaz.io/v1alpha1\nkind: Service\nspec:\n  workloadTemplate:\n    size: 2\n    leaderTemplate:\n' +
+      `${container('      ')}    workerTemplate:\n${container('      ')}`;
+    expect(severities(text, 'service.yaml')['launch-exceeds-gpus']).toBeUndefined();
+  });
+});
+
+it('takes no flat dump of Megatron-LM for a file of GPT-NeoX', () => {
+  const text =
+    'num_layers: 24\nhidden_size: 1024\nnum_attention_heads: 16\nseq_length: 2048\nmodel_parallel_size: 1\ntrain_iters: 10\n' +
+    'tokenizer_type: GPT2BPETokenizer\ntensor_model_parallel_size: 1\nmax_position_embeddings: 2048\n';
+  expect(analysisOf(text, 'language_model.yaml').detection?.dialect).not.toBe('gpt-neox');
+});

@@ -28,6 +28,9 @@ const OWN = [
   'mlp_type',
 ];
 const FOREIGN = [
+  // Megatron-LM's own name of a degree, which GPT-NeoX refuses.
+  'tensor_model_parallel_size',
+  'extends',
   'actor_rollout_ref',
   'MODEL_ARGS',
   'base_model',

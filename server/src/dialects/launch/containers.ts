@@ -82,8 +82,10 @@ function jobPods(map: MapNode): Sourced<number> | undefined {
 function groupOf(map: MapNode): Sourced<number> | undefined {
   const patterns = ['leaderWorkerTemplate', 'leaderWorkerSet', 'leaderWorkerPattern'];
   const size = patterns.map((key) => entryOf(mapOf(map, key), 'size')).find((entry) => entry !== undefined);
+  // Operators that carry a LeaderWorkerSet within call it by a name of their own.
+  const own = hasKey(map, 'workerTemplate') ? entryOf(map, 'size') : undefined;
   const nodes = entryOf(mapOf(map, 'multinode'), 'nodeCount');
-  for (const entry of [size, nodes]) {
+  for (const entry of [size, own, nodes]) {
     const value = count(entry?.value);
     if (entry !== undefined && value !== undefined) return written(value, entry);
   }

@@ -216,6 +216,8 @@ export function withoutDefaults(plan: Plan): Plan {
   };
 }
 
+const BRANCH = /\{\{-?\s*(?:if|else|end|range|with)\b/;
+
 /** Where arguments may be missing, only what is wrong with a word itself is certain. */
 function ofSpelling({ rule }: Finding): boolean {
   return Object.hasOwn(DIALECT_RULES, rule) && rule !== 'exclusive-keys';
@@ -231,6 +233,9 @@ export function readLaunch(launched: Launched, around: Around): Launch {
   const entries = optionsOf(launched.words, around.text, ARITY[launched.program]);
   const options = map(entries, spanOf(launched.words));
   const reading = readProgram(launched, options, around);
+  const { start, end } = options.span;
+  // Branches of a template may hold the arguments of one program each.
+  const told = BRANCH.test(around.text.slice(start, end)) ? [] : reading.findings.filter(ofSpelling);
   const complete = launched.command.complete;
   const cluster = { ...around.cluster, ...launcherCluster(launched, around.text) };
   const plan = withCluster(complete ? reading.plan : withoutDefaults(reading.plan), cluster);
@@ -239,8 +244,6 @@ export function readLaunch(launched: Launched, around: Around): Launch {
     ...(around.role === undefined ? {} : { role: around.role }),
     options,
     complete,
-    reading: complete
-      ? { ...reading, plan }
-      : { plan, findings: reading.findings.filter(ofSpelling), references: reading.references },
+    reading: complete ? { ...reading, plan } : { plan, findings: told, references: reading.references },
   };
 }

@@ -143,7 +143,7 @@ function isTrainer(words: readonly Word[], from: number): boolean {
 
 function moduleAt(words: readonly Word[], i: number): Found | undefined {
   const text = words[i]?.text ?? '';
-  const module = words[i - 1]?.text === '-m' ? text : text.startsWith('-m') ? text.slice(2) : undefined;
+  const module = words[i - 1]?.text === '-m' ? text : /^-m./.test(text) ? text.slice(2) : undefined;
   if (module === undefined || /^(?:torch\.distributed|accelerate|deepspeed)\./.test(module)) return undefined;
   const program = MODULES[module];
   if (program !== undefined) return { program, at: i, from: i + 1, positional: program === 'tensorrt-llm' };

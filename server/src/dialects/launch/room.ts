@@ -13,6 +13,8 @@ const SERVERS = new Set(['sglang', 'vllm', 'tensorrt-llm']);
 export function roomFindings(launch: Launch, pod: Pod): Finding[] {
   const { tensor, pipeline } = launch.reading.plan.layout;
   const { gpus, pods } = pod;
+  // Chips of a TPU hold one core or two, and ranks are cores.
+  if (gpus?.label?.endsWith('tpu') === true) return [];
   if (!SERVERS.has(launch.program) || gpus === undefined || tensor === undefined || pipeline === undefined) return [];
   const { nodes } = launch.reading.plan.cluster;
   // Ray, several pods and node counts from outside can bring GPUs that this document does not show.

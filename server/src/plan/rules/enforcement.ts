@@ -20,6 +20,9 @@ const neox = (fn: string): Enforcement =>
   error('GPT-NeoX', 'EleutherAI/gpt-neox', 'megatron/neox_arguments/arguments.py', fn, 'ea7aefd8');
 const core = (file: string, fn: string): Enforcement => ({ severity: 'error', source: megatron(file, fn) });
 
+/** NeMo's files are Hydra's defaults, and the command that starts a run states its nodes and GPUs anew. */
+const overridden = (enforcement: Enforcement): Enforcement => ({ ...enforcement, severity: 'warning' });
+
 const STATE = 'megatron/core/parallel_state.py';
 const CALCULATOR = 'megatron/core/num_microbatches_calculator.py';
 const CONFIG = 'megatron/core/transformer/transformer_config.py';
@@ -27,7 +30,7 @@ const CONFIG = 'megatron/core/transformer/transformer_config.py';
 /** Training frameworks that refuse a world which TP × PP × CP does not divide. NeMo 1 builds Megatron's own groups. */
 export const TRAINING_WORLD: PerDialect = {
   'megatron-bridge': bridge(),
-  nemo: core(STATE, 'initialize_model_parallel'),
+  nemo: overridden(core(STATE, 'initialize_model_parallel')),
   verl: error('verl', 'volcengine/verl', 'verl/utils/config.py', 'validate_config', 'b178a3cd'),
   'nemo-rl': error('NeMo-RL', 'NVIDIA-NeMo/RL', 'nemo_rl/models/policy/lm_policy.py', 'Policy.__init__', '7ea279ab'),
   'nemo-automodel': automodel('components/distributed/mesh_utils.py', '_infer_dp_size'),
@@ -53,7 +56,7 @@ export const TRAINING_PRODUCT: PerDialect = {
 /** Those that refuse a global batch which is no multiple of microbatch × data parallelism. */
 export const TRAINING_BATCH: PerDialect = {
   'megatron-bridge': core(CALCULATOR, 'ConstantNumMicroBatchesCalculator'),
-  nemo: core(CALCULATOR, 'ConstantNumMicroBatchesCalculator'),
+  nemo: overridden(core(CALCULATOR, 'ConstantNumMicroBatchesCalculator')),
   torchtitan: titan('train.py', 'Trainer.__init__'),
   'nemo-automodel': automodel('components/training/step_scheduler.py', 'StepScheduler.__init__'),
   'gpt-neox': neox('NeoXArgs.check_batch_parameters'),
