@@ -21,7 +21,8 @@ function tooltip(plan: PlanView): vscode.MarkdownString {
   const missing = plan.missing.length === 0 ? [] : ['', `Not known: ${cell(plan.missing.join(', '))}`];
   const head = `**${cell(plan.dialectTitle)}** (${cell(plan.reasons.join(', '))})`;
   const hint = 'Click to choose the model, the GPU or the number of nodes.';
-  return new vscode.MarkdownString([head, '', ...table, ...missing, '', hint].join('\n'));
+  const stale = plan.stale === undefined ? [] : [cell(plan.stale), ''];
+  return new vscode.MarkdownString([head, '', ...stale, ...table, ...missing, '', hint].join('\n'));
 }
 
 /** The status bar entry of the active document: what it is, on which GPUs, and how full the fullest rank is. */
@@ -39,7 +40,8 @@ export function createStatusItem(
     shown = plan;
     if (plan === undefined) item.hide();
     else {
-      item.text = `$(server-environment) ${plan.summary}`;
+      // While the text is broken the numbers are those of the last one that was not.
+      item.text = `$(${plan.stale === undefined ? 'server-environment' : 'history'}) ${plan.summary}`;
       item.tooltip = tooltip(plan);
       item.accessibilityInformation = { label: `Shardlens: ${plan.dialectTitle}, ${plan.summary}`, role: 'button' };
       item.show();

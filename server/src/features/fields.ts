@@ -1,6 +1,7 @@
 import type { SourceLink } from '../protocol/common';
 import { SECTIONS } from '../plan/sections';
 import type { Place, Plan, Sourced } from '../plan/plan';
+import { nodeAt } from '../syntax/query';
 import type { Analysis } from './analysis';
 import { rangeOfPlace } from './diagnostics';
 
@@ -42,14 +43,20 @@ export function linkTo(analysis: Analysis, field: string): SourceLink | undefine
   return { uri: value.at.uri ?? analysis.uri, range: rangeOfPlace(analysis, value.at), label: value.label ?? field };
 }
 
-/** Links of several fields, each place once, unknown ones left out. */
+/** Links of several fields, each place once, unknown ones left out; keys of one name are told apart by the section they stand in. */
 export function linksTo(analysis: Analysis, fields: readonly string[]): SourceLink[] {
   const seen = new Set<string>();
-  return fields.flatMap((field) => {
+  const links = fields.flatMap((field) => {
     const link = linkTo(analysis, field);
     const key = JSON.stringify(link);
     if (link === undefined || seen.has(key)) return [];
     seen.add(key);
     return [link];
+  });
+  const names = links.map(({ label }) => label);
+  return links.map((link) => {
+    if (names.indexOf(link.label) === names.lastIndexOf(link.label) || link.uri !== analysis.uri) return link;
+    const path = nodeAt(analysis.tree, analysis.lines.offsetAt(link.range.start))?.path ?? [];
+    return { ...link, label: path.length < 2 ? link.label : path.slice(-2).join('.') };
   });
 }

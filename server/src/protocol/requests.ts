@@ -78,6 +78,8 @@ export interface PlanView {
   readonly task: 'training' | 'serving' | 'model';
   /** One line: `DeepSeek-V3 · 2048 × H800 · 71.2 of 80 GiB`. */
   readonly summary: string;
+  /** Why this tells of the last text that could be read, and not of the present one. */
+  readonly stale?: string;
   readonly facts: readonly PlanFact[];
   readonly missing: readonly string[];
   readonly choices: { readonly models: readonly string[]; readonly gpus: readonly string[] };

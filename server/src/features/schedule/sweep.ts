@@ -36,6 +36,8 @@ export interface SweepRow {
 /** A schedule that its framework would refuse, or that is too large to try. */
 export interface SweepRefusal {
   readonly refused: string;
+  /** Nobody would refuse it; it only takes too long beside others. */
+  readonly large?: true;
 }
 
 export type SweepTry = SweepRow | SweepRefusal;
@@ -95,7 +97,10 @@ export function tryUnder(resolved: ResolvedPlan, ask: ScheduleAsk): SweepTry {
     return { refused: 'Layout or batch are not known.' };
   const chunks = drawnChunks(asked);
   if (tooLarge(spec.kind, spec.ranks * spec.microbatches * chunks))
-    return { refused: `${spec.kind} with ${spec.microbatches} microbatches is too large to try beside others.` };
+    return {
+      refused: `${spec.kind} with ${spec.microbatches} microbatches is too large to try beside others.`,
+      large: true,
+    };
   const times = planTimes(resolved, ask, true);
   const own = ran({ ...spec, chunks: isLooped(spec.kind) ? chunks : spec.chunks, durations: times.durations });
   if (isRefusal(own)) return { refused: own.message };

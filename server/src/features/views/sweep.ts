@@ -56,15 +56,18 @@ function rowView(row: SweepRow, base: SweepRow): SweepRowView {
 interface Tried {
   readonly rows: SweepRow[];
   readonly refused: Map<string, string>;
+  /** Schedules that were left out in some sizes because they take too long. */
+  readonly large: Set<string>;
   readonly effects: KnobEffect[];
 }
 
 /** Runs all tries, stopping between any two of them so that the caller may give up or let others work. */
 function* tries(resolved: ResolvedPlan, base: SweepRow): Generator<undefined, Tried> {
-  const out: Tried = { rows: [], refused: new Map(), effects: [] };
+  const out: Tried = { rows: [], refused: new Map(), large: new Set(), effects: [] };
   for (const ask of sweepAsks(resolved)) {
     const row = tryUnder(resolved, ask);
     if (!isRefused(row)) out.rows.push(row);
+    else if (row.large === true && ask.kind !== undefined) out.large.add(scheduleTitle(ask.kind));
     else if (ask.kind !== undefined && !out.refused.has(scheduleTitle(ask.kind)))
       out.refused.set(scheduleTitle(ask.kind), row.refused);
     yield;
@@ -87,7 +90,7 @@ export function* sweepView(analysis: Analysis): Generator<undefined, SweepView |
     return noView(analysis, 'Only training plans have a pipeline schedule to compare.');
   const base = tryUnder(resolved, {});
   if (isRefused(base)) return noView(analysis, base.refused);
-  const { rows, refused, effects } = yield* tries(resolved, base);
+  const { rows, refused, large, effects } = yield* tries(resolved, base);
   const drawn = new Set(rows.map(({ kind }) => scheduleTitle(kind)));
   const known = rows.some(
     ({ kind, microbatches, chunks }) =>
@@ -106,6 +109,12 @@ export function* sweepView(analysis: Analysis): Generator<undefined, SweepView |
       .map((row) => rowView(row, base))
       .sort((a, b) => Number(a.fits === false) - Number(b.fits === false) || a.step - b.step),
     knobs: byStep(effects).map(knobView),
-    refused: [...refused].filter(([title]) => !drawn.has(title)).map(([title, reason]) => ({ title, reason })),
+    refused: [
+      ...[...refused].filter(([title]) => !drawn.has(title)).map(([title, reason]) => ({ title, reason })),
+      ...[...large].map((title) => ({
+        title,
+        reason: `${drawn.has(title) ? 'larger sizes were' : 'was'} left out, too many passes to try beside others; draw it alone.`,
+      })),
+    ],
   };
 }
