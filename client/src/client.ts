@@ -1,13 +1,16 @@
 import * as vscode from 'vscode';
-import type { BaseLanguageClient, LanguageClientOptions } from 'vscode-languageclient';
+import type { BaseLanguageClient, LanguageClientOptions, Middleware } from 'vscode-languageclient';
 import { READ_HEAD_REQUEST, type ReadHeadParams } from '../../server/src/protocol/advice';
-import { mayBeConfig } from '../../server/src/protocol/candidate';
+import { mayBeConfig, mayBeProgram } from '../../server/src/protocol/candidate';
 import { READ_FILE_REQUEST, type ReadFileParams } from '../../server/src/protocol/requests';
 import { readHead } from './head';
 import { readWorkspaceFile } from './workspace-files';
 
 /** Languages a config may be written in; whether a file is ours is decided by its content, on the server. */
 const LANGUAGES = ['yaml', 'json', 'jsonc', 'toml', 'dockercompose', 'helm', 'shellscript'] as const;
+
+/** Python files are read where they build configs; the language server hears of no other. */
+const PYTHON = 'python';
 
 /** Files without a language of their own in a plain editor, which has no TOML. */
 const PATTERN = '**/*.{yaml,yml,json,jsonc,toml,sh,bash,sbatch,slurm}';
@@ -34,19 +37,55 @@ export interface ClientParts {
 
 /** True when a document could be a config: only then a server is worth its memory. */
 export function isCandidate(document: vscode.TextDocument): boolean {
+  if (document.languageId === PYTHON) return document.uri.scheme !== 'output' && mayBeProgram(document.getText());
   const readable =
     (LANGUAGES as readonly string[]).includes(document.languageId) ||
     vscode.languages.match({ pattern: PATTERN }, document) > 0;
   return readable && document.uri.scheme !== 'output' && mayBeConfig(document.uri.path, document.getText());
 }
 
+/** Keeps Python files that build no configs away from the server, and every question about them. */
+function onlyPrograms(): Middleware {
+  const sent = new Set<string>();
+  const away = (document: vscode.TextDocument): boolean =>
+    document.languageId === PYTHON && !sent.has(document.uri.toString());
+  return {
+    didOpen: async (document, next) => {
+      if (document.languageId === PYTHON && !isCandidate(document)) return;
+      sent.add(document.uri.toString());
+      await next(document);
+    },
+    didChange: async (event, next) => {
+      if (!away(event.document)) await next(event);
+    },
+    didClose: async (document, next) => {
+      if (away(document)) return;
+      sent.delete(document.uri.toString());
+      await next(document);
+    },
+    didSave: async (document, next) => {
+      if (!away(document)) await next(document);
+    },
+    provideHover: (document, position, token, next) => (away(document) ? null : next(document, position, token)),
+    provideCompletionItem: (document, position, context, token, next) =>
+      document.languageId === PYTHON ? null : next(document, position, context, token),
+    provideCodeActions: (document, range, context, token, next) =>
+      away(document) ? null : next(document, range, context, token),
+    provideCodeLenses: (document, token, next) => (away(document) ? null : next(document, token)),
+    provideInlayHints: (document, range, token, next) => (away(document) ? null : next(document, range, token)),
+    provideDocumentLinks: (document, token, next) => (away(document) ? null : next(document, token)),
+    provideDefinition: (document, position, token, next) => (away(document) ? null : next(document, position, token)),
+  };
+}
+
 function clientOptions(parts: ClientParts, watcher: vscode.FileSystemWatcher): LanguageClientOptions {
   return {
-    documentSelector: [...LANGUAGES.map((language) => ({ language })), { pattern: PATTERN }],
+    documentSelector: [...LANGUAGES.map((language) => ({ language })), { pattern: PATTERN }, { language: PYTHON }],
     outputChannel: parts.output,
     initializationOptions: { readFile: true, readHead: true },
     synchronize: { configurationSection: 'shardlens', fileEvents: watcher },
     middleware: {
+      ...onlyPrograms(),
       // Each rule has a page in the extension; the code of a diagnostic opens it.
       handleDiagnostics: (uri, diagnostics, next) => {
         for (const diagnostic of diagnostics) {

@@ -135,7 +135,8 @@ function valueItems(analysis: Analysis, info: KeyInfo | undefined, range: Range)
 
 /** Keys of the section, or legal values of the key with the consequence of each. Nothing in files that are not ours. */
 export function completion(analysis: Analysis, position: Position): CompletionItem[] {
-  if (analysis.dialect === undefined) return [];
+  // Keywords of a call are the business of Python's own language servers.
+  if (analysis.dialect === undefined || analysis.tree.language === 'python') return [];
   const context = lineContext(analysis, position);
   const node = nodeAt(analysis.tree, analysis.lines.offsetAt(position));
   const parent =

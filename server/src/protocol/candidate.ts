@@ -18,10 +18,20 @@ const TELLTALE = new RegExp(
   'i',
 );
 
+/** Of Python files only those that import the one framework whose configs are Python. */
+const PROGRAM = /^[ \t]*(?:from|import)[ \t]+torchtitan\b/m;
+
+/** Whether a Python file could be a config. Every other one is nobody's business here, and is sent nowhere. */
+export function mayBeProgram(text: string): boolean {
+  const head = text.length > HEAD ? text.slice(0, HEAD) : text;
+  return PROGRAM.test(head) && head.includes('Config');
+}
+
 /**
  * Whether a language server is worth starting for a document. Far cheaper than recognising a dialect and deliberately wider:
  * a wrong yes costs one idle process, a wrong no would leave a person without answers.
  */
 export function mayBeConfig(path: string, text: string): boolean {
+  if (path.endsWith('.py')) return mayBeProgram(text);
   return /shardlens[^/]*$/i.test(path) || TELLTALE.test(text.length > HEAD ? text.slice(0, HEAD) : text);
 }

@@ -29,6 +29,8 @@ function numberText(value: number, language: ConfigLanguage): string {
 /** A value as the language writes it, quoted where it would otherwise mean something else. TOML has no null: its empty text stands for it. */
 export function scalarText(value: Value, language: ConfigLanguage): string {
   if (typeof value === 'number') return numberText(value, language);
+  if (language === 'python' && (typeof value === 'boolean' || value === null))
+    return value === null ? 'None' : value ? 'True' : 'False';
   if (typeof value === 'bigint' || typeof value === 'boolean') return String(value);
   if (value === null) return language === 'toml' ? '""' : 'null';
   if (language === 'yaml' && PLAIN_YAML.test(value) && typeof plainValue(value) === 'string') return value;
@@ -203,6 +205,8 @@ function removeFromFlow(own: readonly Entry[], index: number, span: Span, text: 
  * or that is a TOML table with a header.
  */
 export function removeEntry(map: MapNode, key: string, language: ConfigLanguage, text: string): SyntaxEdit[] {
+  // An argument of a call may be written anywhere in a program; it is changed, never taken out.
+  if (language === 'python') return [];
   const own = map.entries.filter(isOwn).sort((a, b) => a.keySpan.start - b.keySpan.start);
   const index = own.findIndex((entry) => entry.key === key);
   const entry = own[index];
