@@ -51,7 +51,7 @@ describe('a training layout in the words of another framework', () => {
     const mixtral = analyzeText(MIXTRAL, { name: 'model_config.yaml' });
     const titan = translate(mixtral, 'torchtitan');
     expect(titan?.text).toContain('expert_parallel_degree = 8');
-    expect(titan?.report.join('\n')).toMatch(/has no counterpart and was left out/);
+    expect(titan?.report.join('\n')).toMatch(/Model chunks a pipeline rank 8 becomes 2/);
   });
   it('names what is no part of the layout', () => {
     const server = analyzeText(`${SERVERS.vllm}port: 8000\nserved-model-name: chat\n`, { name: 'server.yaml' });
@@ -65,12 +65,13 @@ describe('a training layout in the words of another framework', () => {
     expect(JSON.parse(result?.text ?? '')).toEqual({
       train_batch_size: 256,
       train_micro_batch_size_per_gpu: 1,
-      gradient_accumulation_steps: 32,
+      gradient_accumulation_steps: 8,
       zero_optimization: { stage: 1 },
       bf16: { enabled: true },
       tensor_parallel: { autotp_size: 4 },
+      sequence_parallel_size: 2,
     });
-    expect(result?.report.join('\n')).toMatch(/pipeline \(4\) has no counterpart/);
+    expect(result?.report.join('\n')).toMatch(/Pipeline parallelism 4 becomes 1/);
   });
 });
 

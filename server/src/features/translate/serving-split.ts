@@ -46,3 +46,12 @@ export function servingSplit({ layout, model, serving }: ResolvedPlan): ServingS
     group: tensor,
   };
 }
+
+/**
+ * Requests that one data rank runs at once. SGLang counts them over all ranks that share data-parallel attention
+ * (managers/tp_worker.py, `max_running_requests // dp_size`), the other engines on each rank.
+ */
+export function requestsPerRank(plan: ResolvedPlan, requests: number | undefined): number | undefined {
+  if (requests === undefined || plan.serving?.stack !== 'sglang') return requests;
+  return Math.max(1, Math.floor(requests / (servingSplit(plan)?.attentionData ?? 1)));
+}

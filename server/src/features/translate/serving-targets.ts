@@ -2,7 +2,7 @@ import type { DType } from '../../engine/spec/numbers';
 import type { ResolvedPlan } from '../../plan/plan';
 import { planField } from '../fields';
 import { setting, unless, type Draft, type Loss, type Setting, type TranslationTarget } from './target';
-import { servingSplit, type ServingSplit } from './serving-split';
+import { requestsPerRank, servingSplit, type ServingSplit } from './serving-split';
 
 const SPLIT_FIELDS = ['layout.tensor', 'layout.attentionData', 'layout.data', 'layout.worldSize'];
 
@@ -19,8 +19,31 @@ function kvWord(plan: ResolvedPlan, words: Readonly<Partial<Record<DType, string
   return source?.origin === 'file' ? words[source.value] : undefined;
 }
 
+/** Whether the source asks for balanced experts in so many words. */
+function balanced(plan: ResolvedPlan): boolean {
+  const { algorithm } = plan.plan.experts;
+  return algorithm?.at !== undefined && algorithm.value === 'eplb';
+}
+
 function modelName(plan: ResolvedPlan): string | undefined {
   return plan.plan.model.name?.value ?? plan.model?.name;
+}
+
+/** The format that weights are computed in, which all three engines know by the same words. */
+function formats(plan: ResolvedPlan): Setting[] {
+  const base = plan.plan.quantization.baseDType;
+  const word = base?.value === 'BF16' ? 'bfloat16' : base?.value === 'F16' ? 'float16' : undefined;
+  return base?.origin === 'file' ? setting('dtype', word, 'quantization.baseDType') : [];
+}
+
+/** Words of `quantization` that SGLang and vLLM both take and mean the same by. */
+const QUANTIZED = /^(?:fp8|awq|gptq|awq_marlin|gptq_marlin|moe_wna16|bitsandbytes|compressed-tensors|modelopt|gguf)$/;
+
+function quantized(plan: ResolvedPlan): Setting[] {
+  const source = plan.plan.quantization.source;
+  return source?.origin === 'file' && plan.serving?.stack !== 'tensorrt-llm' && QUANTIZED.test(source.value)
+    ? setting('quantization', source.value, 'quantization.source', 'quantization.method')
+    : [];
 }
 
 const FRACTION: Loss = {
@@ -58,17 +81,24 @@ function sglangDraft(plan: ResolvedPlan): Draft {
   if (split === undefined) return { settings: [], losses: [] };
   const shared = split.attentionData > 1;
   const chunk = stated(plan, 'serving.chunkedPrefill');
-  const requests = stated(plan, 'serving.maxConcurrency');
+  const requests = requestsPerRank(plan, stated(plan, 'serving.maxConcurrency'));
   const settings: Setting[] = [
     ...setting('model-path', modelName(plan), 'model.name'),
+    ...formats(plan),
+    ...quantized(plan),
     ...setting('tp-size', split.group, ...SPLIT_FIELDS),
     ...unless(1, 'pp-size', split.pipeline, 'layout.pipeline'),
     ...unless(1, 'dp-size', shared ? split.attentionData : split.replicas, 'layout.data'),
     ...(shared ? setting('enable-dp-attention', true, 'layout.attentionData') : []),
     ...unless(1, 'ep-size', split.expert, 'layout.expert', 'layout.expertTensor'),
     ...unless(0, 'ep-num-redundant-experts', plan.experts.redundant, 'experts.redundant'),
+    ...(balanced(plan) ? setting('enable-eplb', true, 'experts.algorithm') : []),
     ...setting('context-length', stated(plan, 'serving.contextLength'), 'serving.contextLength'),
-    ...setting('max-running-requests', requests, 'serving.maxConcurrency'),
+    ...setting(
+      'max-running-requests',
+      requests === undefined ? undefined : requests * (shared ? split.attentionData : 1),
+      'serving.maxConcurrency',
+    ),
     ...setting(
       'chunked-prefill-size',
       chunk === undefined ? undefined : chunk * (shared ? split.attentionData : 1),
@@ -92,14 +122,16 @@ function vllmDraft(plan: ResolvedPlan): Draft {
   const redundant = plan.experts.redundant;
   const settings: Setting[] = [
     ...setting('model', modelName(plan), 'model.name'),
+    ...formats(plan),
+    ...quantized(plan),
     ...setting('tensor-parallel-size', split.attentionTensor, ...SPLIT_FIELDS),
     ...unless(1, 'pipeline-parallel-size', split.pipeline, 'layout.pipeline'),
     ...unless(1, 'data-parallel-size', data, 'layout.data', 'layout.attentionData'),
     ...(split.expert > 1 ? setting('enable-expert-parallel', true, 'layout.expert', 'layout.expertTensor') : []),
-    ...(redundant > 0 ? setting('enable-eplb', true, 'experts.algorithm') : []),
+    ...(redundant > 0 || balanced(plan) ? setting('enable-eplb', true, 'experts.algorithm') : []),
     ...(redundant > 0 ? setting('eplb-config/num_redundant_experts', redundant, 'experts.redundant') : []),
     ...setting('max-model-len', stated(plan, 'serving.contextLength'), 'serving.contextLength'),
-    ...setting('max-num-seqs', stated(plan, 'serving.maxConcurrency'), 'serving.maxConcurrency'),
+    ...setting('max-num-seqs', requestsPerRank(plan, stated(plan, 'serving.maxConcurrency')), 'serving.maxConcurrency'),
     ...setting('max-num-batched-tokens', stated(plan, 'serving.chunkedPrefill'), 'serving.chunkedPrefill'),
     ...setting(
       'kv-cache-dtype',
@@ -119,8 +151,13 @@ function trtDraft(plan: ResolvedPlan): Draft {
     plan.experts.redundant > 0 && plan.model?.experts !== undefined
       ? plan.model.experts + plan.experts.redundant
       : undefined;
+  const each = requestsPerRank(plan, stated(plan, 'serving.maxConcurrency'));
+  // Where the attention cannot be split by data, one group serves what all data ranks did.
+  const whole = split.attentionData > 1 && split.attentionTensor > 1 ? split.attentionData : 1;
+  const requests = each === undefined ? undefined : each * whole;
   const settings: Setting[] = [
     ...setting('model', modelName(plan), 'model.name'),
+    ...formats(plan),
     ...setting('tensor_parallel_size', split.group, ...SPLIT_FIELDS),
     ...unless(1, 'pipeline_parallel_size', split.pipeline, 'layout.pipeline'),
     ...(split.attentionData > 1 && split.attentionTensor === 1
@@ -129,7 +166,7 @@ function trtDraft(plan: ResolvedPlan): Draft {
     ...unless(1, 'moe_expert_parallel_size', split.expert, 'layout.expert', 'layout.expertTensor'),
     ...setting('moe_config/load_balancer/num_slots', slots, 'experts.redundant', 'experts.algorithm'),
     ...setting('max_seq_len', stated(plan, 'serving.contextLength'), 'serving.contextLength'),
-    ...setting('max_batch_size', stated(plan, 'serving.maxConcurrency'), 'serving.maxConcurrency'),
+    ...setting('max_batch_size', requests, 'serving.maxConcurrency'),
     ...setting('max_num_tokens', stated(plan, 'serving.chunkedPrefill'), 'serving.chunkedPrefill'),
     ...setting(
       'kv_cache_config/dtype',

@@ -1,6 +1,7 @@
 import type { ScheduleKind } from '../../engine/spec/training';
 import type { ResolvedPlan } from '../../plan/plan';
 import { modelSettings } from './megatron-model';
+import { FORMAT, halfFormat, sharedBatch, withoutMaster } from './training-format';
 import { setting, unless, type Draft, type Loss, type Setting, type TranslationTarget } from './target';
 
 const DATA = ['layout.data', 'layout.dataShard', 'layout.dataReplicate', 'layout.worldSize'];
@@ -40,12 +41,32 @@ function megatronRecompute({ recompute }: ResolvedPlan): Setting[] {
   ];
 }
 
+function megatronFlag(flag: string, value: Setting['value'] | undefined, ...fields: string[]): Setting[] {
+  return setting(`MODEL_ARGS/${flag}`, value, ...fields);
+}
+
+const MEGATRON_RECIPES: ReadonlySet<string> = new Set(['delayed', 'tensorwise', 'blockwise', 'mxfp8']);
+
+function megatronPrecision(plan: ResolvedPlan): Setting[] {
+  const half = halfFormat(plan);
+  const { fp8Recipe } = plan.precision;
+  const narrow = half === 'BF16' ? '--bf16' : '--fp16';
+  return [
+    ...(half === undefined
+      ? [{ path: [], value: 'F32', fields: FORMAT }]
+      : megatronFlag(narrow, true, ...(withoutMaster(plan) ? ['precision.weights', 'precision.compute'] : FORMAT))),
+    ...(MEGATRON_RECIPES.has(fp8Recipe) ? megatronFlag('--fp8-format', 'hybrid', 'precision.compute') : []),
+    ...(MEGATRON_RECIPES.has(fp8Recipe) ? megatronFlag('--fp8-recipe', fp8Recipe, 'precision.fp8Recipe') : []),
+  ];
+}
+
 function megatronDraft(plan: ResolvedPlan): Draft {
-  const { layout, batch, optimizer, precision } = plan;
+  const { layout, batch, optimizer } = plan;
   if (layout === undefined) return { settings: [], losses: [] };
-  const at = (flag: string, value: Setting['value'] | undefined, ...fields: string[]): Setting[] =>
-    setting(`MODEL_ARGS/${flag}`, value, ...fields);
-  const found = schedule(plan, { '1f1b': '', interleaved: '', '1f1b-ep-overlap': '' }, 'Megatron-LM');
+  const at = megatronFlag;
+  const overlapped = plan.pipeline.kind === '1f1b-ep-overlap' && layout.pipeline > 1;
+  const interleaved = { interleaved: '', 'interleaved-torch': '', '1f1b-ep-overlap': '' };
+  const found = schedule(plan, { '1f1b': '', ...interleaved }, 'Megatron-LM');
   const settings: Setting[] = [
     ...at('--tensor-model-parallel-size', layout.tensor, 'layout.tensor', ...DATA),
     ...at('--pipeline-model-parallel-size', layout.pipeline, 'layout.pipeline', 'pipeline.kind'),
@@ -57,6 +78,7 @@ function megatronDraft(plan: ResolvedPlan): Draft {
     ...(plan.model?.experts === undefined
       ? []
       : at('--expert-tensor-parallel-size', layout.expertTensor, 'layout.expertTensor')),
+    ...(overlapped ? at('--overlap-moe-expert-parallel-comm', true, 'pipeline.kind') : []),
     ...(layout.sequenceParallel && layout.tensor > 1 ? at('--sequence-parallel', true, 'layout.sequenceParallel') : []),
     ...(optimizer.zeroStage > 0
       ? at('--use-distributed-optimizer', true, 'optimizer.zeroStage', 'optimizer.stack')
@@ -65,8 +87,7 @@ function megatronDraft(plan: ResolvedPlan): Draft {
     ...at('--micro-batch-size', batch?.microBatch, 'batch.microBatch'),
     ...at('--global-batch-size', batch?.globalBatch, 'batch.globalBatch', 'batch.microbatches'),
     ...at('--seq-length', batch?.sequenceLength, 'batch.sequenceLength'),
-    ...(precision.weights === 'BF16' ? at('--bf16', true, 'precision.weights', 'precision.compute') : []),
-    ...(precision.weights === 'F16' ? at('--fp16', true, 'precision.weights', 'precision.compute') : []),
+    ...megatronPrecision(plan),
     ...megatronRecompute(plan),
   ];
   const stages: Loss[] =
@@ -93,6 +114,26 @@ const TITAN: Readonly<Partial<Record<ScheduleKind, string>>> = {
   dualpipev: 'DualPipeV',
 };
 
+function titanPrecision(plan: ResolvedPlan): Setting[] {
+  const half = halfFormat(plan);
+  const written = 'training/mixed_precision_param';
+  if (half === 'F16') return [];
+  if (half === undefined) return setting(written, 'float32', ...FORMAT);
+  return [
+    ...setting(written, 'bfloat16', ...FORMAT),
+    ...(withoutMaster(plan) ? setting('training/dtype', 'bfloat16', ...FORMAT) : []),
+  ];
+}
+
+/** Layers a stage that make as many chunks a rank, embedding and head counted as one each; nothing where no number does. */
+function titanStages({ layout, model }: ResolvedPlan): number | undefined {
+  if (layout === undefined || model === undefined || layout.pipeline < 2 || layout.virtualPipeline < 2)
+    return undefined;
+  const stages = layout.pipeline * layout.virtualPipeline;
+  const each = Math.ceil((model.layers + 2) / stages);
+  return Math.ceil((model.layers + 2) / each) === stages ? each : undefined;
+}
+
 function titanDraft(plan: ResolvedPlan): Draft {
   const { layout, batch, recompute } = plan;
   if (layout === undefined) return { settings: [], losses: [] };
@@ -108,6 +149,7 @@ function titanDraft(plan: ResolvedPlan): Draft {
     ...unless(1, 'parallelism/context_parallel_degree', layout.context, 'layout.context'),
     ...unless(1, 'parallelism/expert_parallel_degree', layout.expert, 'layout.expert', 'layout.expertTensor'),
     ...setting('parallelism/pipeline_parallel_schedule', found.word, 'pipeline.kind', 'layout.virtualPipeline'),
+    ...setting('parallelism/pipeline_parallel_layers_per_stage', titanStages(plan), 'layout.virtualPipeline'),
     ...(layout.pipeline > 1
       ? setting(
           'parallelism/pipeline_parallel_microbatch_size',
@@ -126,6 +168,7 @@ function titanDraft(plan: ResolvedPlan): Draft {
       'recompute.method',
       'recompute.layers',
     ),
+    ...titanPrecision(plan),
   ];
   const experts: Loss[] =
     layout.expert > 1 && layout.expertTensor > 1
@@ -136,16 +179,41 @@ function titanDraft(plan: ResolvedPlan): Draft {
           },
         ]
       : [];
-  return { settings, losses: [...found.losses, ...experts] };
+  const each = titanStages(plan);
+  const chunks: Loss[] =
+    each === undefined
+      ? []
+      : [
+          {
+            fields: ['layout.virtualPipeline'],
+            text: `${String(each)} layers a stage make ${String(layout.virtualPipeline)} chunks a rank of this model: torchtitan counts embedding and head as one layer each.`,
+          },
+        ];
+  return { settings, losses: [...found.losses, ...experts, ...chunks] };
+}
+
+function deepSpeedPrecision(plan: ResolvedPlan): Setting[] {
+  const half = halfFormat(plan);
+  if (half === undefined) return setting('bf16/enabled', false, ...FORMAT);
+  return setting(half === 'F16' ? 'fp16/enabled' : 'bf16/enabled', true, ...FORMAT);
+}
+
+/** Ranks of a dropped pipeline share the batch like all others, so the accumulation is counted anew. */
+function deepSpeedBatch({ layout, batch }: ResolvedPlan): Setting[] {
+  if (layout === undefined || batch === undefined) return [];
+  const ranks = Math.max(1, Math.floor(layout.worldSize / (layout.tensor * layout.context)));
+  const { micro, accumulation, global } = sharedBatch(batch.globalBatch, batch.microBatch, ranks);
+  return [
+    ...setting('train_batch_size', global, 'batch.globalBatch', ...DATA),
+    ...setting('train_micro_batch_size_per_gpu', micro, 'batch.microBatch'),
+    ...setting('gradient_accumulation_steps', accumulation, 'batch.microbatches'),
+  ];
 }
 
 function deepSpeedDraft(plan: ResolvedPlan): Draft {
-  const { layout, batch, optimizer, precision } = plan;
-  const half = precision.weights === 'F16' ? 'fp16' : 'bf16';
+  const { layout, optimizer } = plan;
   const settings: Setting[] = [
-    ...setting('train_batch_size', batch?.globalBatch, 'batch.globalBatch', ...DATA),
-    ...setting('train_micro_batch_size_per_gpu', batch?.microBatch, 'batch.microBatch'),
-    ...setting('gradient_accumulation_steps', batch?.microbatches, 'batch.microbatches'),
+    ...deepSpeedBatch(plan),
     ...setting('zero_optimization/stage', optimizer.zeroStage, ...STACKS),
     ...(optimizer.offloadOptimizer
       ? setting('zero_optimization/offload_optimizer/device', 'cpu', 'optimizer.offloadOptimizer')
@@ -153,18 +221,31 @@ function deepSpeedDraft(plan: ResolvedPlan): Draft {
     ...(optimizer.offloadParameters
       ? setting('zero_optimization/offload_param/device', 'cpu', 'optimizer.offloadParameters')
       : []),
-    ...(precision.weights === 'F32' ? [] : setting(`${half}/enabled`, true, 'precision.weights', 'precision.compute')),
-    ...(layout !== undefined && layout.tensor > 1
-      ? setting('tensor_parallel/autotp_size', layout.tensor, 'layout.tensor')
-      : []),
+    ...deepSpeedPrecision(plan),
+    ...(layout === undefined
+      ? []
+      : [
+          ...unless(1, 'tensor_parallel/autotp_size', layout.tensor, 'layout.tensor'),
+          ...unless(1, 'sequence_parallel_size', layout.context, 'layout.context'),
+        ]),
   ];
-  return { settings, losses: [] };
+  const ulysses: Loss[] =
+    (layout?.context ?? 1) > 1
+      ? [
+          {
+            fields: [],
+            text: "Context parallelism becomes DeepSpeed's sequence parallelism (Ulysses), which splits attention by heads: its size must divide them.",
+          },
+        ]
+      : [];
+  return { settings, losses: ulysses };
 }
 
 function nanotronDraft(plan: ResolvedPlan): Draft {
   const { layout, batch, optimizer } = plan;
   if (layout === undefined) return { settings: [], losses: [] };
   const found = schedule(plan, { '1f1b': '1f1b', gpipe: 'afab' }, 'nanotron');
+  const half = halfFormat(plan);
   const settings: Setting[] = [
     ...setting('parallelism/dp', layout.data, ...DATA),
     ...setting('parallelism/tp', layout.tensor, 'layout.tensor'),
@@ -187,6 +268,8 @@ function nanotronDraft(plan: ResolvedPlan): Draft {
     ...setting('tokens/sequence_length', batch?.sequenceLength, 'batch.sequenceLength'),
     ...setting('tokens/batch_accumulation_per_replica', batch?.microbatches, 'batch.microbatches', 'batch.globalBatch'),
     ...setting('optimizer/zero_stage', Math.min(1, optimizer.zeroStage), 'optimizer.zeroStage', 'optimizer.stack'),
+    ...setting('model/dtype', half === 'BF16' ? 'bfloat16' : half === 'F16' ? 'float16' : 'float32', ...FORMAT),
+    ...setting('optimizer/accumulate_grad_in_fp32', !withoutMaster(plan), ...FORMAT),
   ];
   return { settings, losses: found.losses };
 }

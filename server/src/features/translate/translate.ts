@@ -1,7 +1,9 @@
 import type { Analysis } from '../analysis';
-import type { ConfigNode } from '../../syntax/tree';
+import { dialects } from '../../dialects/registry';
+import type { ConfigNode, ConfigTree, Span } from '../../syntax/tree';
 import { writeConfig, type WritableTree } from '../../syntax/write';
 import { fieldsInDocument } from '../fields';
+import { differences, reread } from './differences';
 import { servingTargets } from './serving-targets';
 import type { Setting, TranslationTarget } from './target';
 import { trainingTargets } from './training-targets';
@@ -14,6 +16,8 @@ export interface Translation {
   readonly text: string;
   /** What has no counterpart, a sentence each. */
   readonly report: readonly string[];
+  /** Dotted plan fields that the report names as changed or left out. */
+  readonly told: readonly string[];
 }
 
 function treeOf(settings: readonly Setting[]): WritableTree {
@@ -33,19 +37,36 @@ function treeOf(settings: readonly Setting[]): WritableTree {
   return root;
 }
 
-/** What the file states and the target does not carry: sizes of the model are the model's own, and stay silent. */
+/** How a person wrote a value; nothing for lists and tables, which say more than a line holds. */
+function written({ text }: ConfigTree, { start, end }: Span): string {
+  const words = text.slice(start, end).trim();
+  return /^[^\n{[]{1,40}$/.test(words) ? ` (${words})` : '';
+}
+
+/**
+ * What the file states and the target does not carry: sizes of the model are the model's own, Adam is what all of them step with,
+ * a switch that is off takes nothing away, and what only follows from a line that is carried, or from `auto`, is lost nowhere.
+ */
 function lost(analysis: Analysis, settings: readonly Setting[], told: ReadonlySet<string>): string[] {
   const carried = new Set(settings.flatMap(({ fields }) => fields));
   const plan = analysis.resolved?.plan;
   if (plan === undefined) return [];
+  const placed = fieldsInDocument(plan);
+  const kept = new Set([...carried, ...told]);
+  const lines = new Set(placed.filter(({ field }) => kept.has(field)).map(({ at }) => at.span.start));
   const seen = new Set<string>();
-  return fieldsInDocument(plan).flatMap(({ field, value }) => {
+  return placed.flatMap(({ field, value, at }) => {
     const name = value.label ?? field;
-    const known = carried.has(field) || told.has(field) || /^(?:model|cluster)\./.test(field);
-    if (known || seen.has(name)) return [];
+    const words = written(analysis.tree, at.span);
+    const silent =
+      kept.has(field) ||
+      /^(?:model|cluster)\./.test(field) ||
+      value.value === false ||
+      (field === 'optimizer.kind' && value.value === 'adam') ||
+      (value.origin === 'derived' && (lines.has(at.span.start) || /^ \(["']?auto["']?\)$/.test(words)));
+    if (silent || seen.has(name)) return [];
     seen.add(name);
-    const shown = typeof value.value === 'object' ? '' : ` (${String(value.value)})`;
-    return [`${name}${shown} has no counterpart and was left out.`];
+    return [`${name}${words} has no counterpart and was left out.`];
   });
 }
 
@@ -92,12 +113,17 @@ export function translate(analysis: Analysis, dialect: string): Translation | un
   const target = targetsFor(analysis).find((one) => one.dialect === dialect);
   if (target === undefined || analysis.resolved === undefined) return undefined;
   const { settings, losses } = target.draft(analysis.resolved);
-  const told = new Set(losses.flatMap(({ fields }) => fields));
-  const report = [...losses.map(({ text }) => text), ...lost(analysis, settings, told), ...besides(analysis)];
+  const body = writeConfig(target.language, treeOf(settings));
+  const reader = dialects.find(({ id }) => id === dialect);
+  const changed =
+    reader === undefined ? [] : differences(analysis.resolved, reread(analysis.resolved, target, reader, body));
+  const own = new Set(losses.flatMap(({ fields }) => fields));
+  const all = [...losses, ...changed.filter(({ fields }) => !fields.some((field) => own.has(field)))];
+  const told = new Set(all.flatMap(({ fields }) => fields));
+  const report = [...all.map(({ text }) => text), ...lost(analysis, settings, told), ...besides(analysis)];
   const name = analysis.uri.split('/').at(-1) ?? 'the file';
   const head = [`Layout of ${name} (${analysis.dialect?.title ?? ''}) as ${target.title}.`, ...report];
-  const body = writeConfig(target.language, treeOf(settings));
   // JSON has no comments; the caller shows the report beside it.
   const text = target.language === 'json' ? body : `${head.map((line) => `# ${line}`).join('\n')}\n${body}`;
-  return { title: target.title, language: target.language, text, report };
+  return { title: target.title, language: target.language, text, report, told: [...told] };
 }
