@@ -66,6 +66,9 @@ function splitV(budget: number, rank: number, p: number, m: number): InFlight {
   return [Math.min(m, down), Math.min(m, Math.max(1, budget - down))];
 }
 
+/** Chunk counts of all sets of one rank together; real schedules stay far below. */
+const MOST_LISTED = 500_000;
+
 /**
  * Live chunks of an interleaved schedule after each forward of the steady state. The schedule table lists, for every group
  * of `group` microbatches, chunk after chunk; backwards take the chunks in reverse. Peak total is
@@ -85,11 +88,13 @@ function interleavedSets(shape: Shape, group: number, lead: number): readonly In
   const seen = new Map<string, InFlight>();
   // One more forward than the warm-up runs before the first backward; a period of group x V steps shows every mix.
   const last = Math.min(total, warmup + 1 + 2 * n * v);
+  // With thousands of chunks neighbouring mixes differ by one of them: then not each is listed.
+  const stride = Math.ceil(((last - warmup) * v) / MOST_LISTED);
   for (let k = 0; k < last; k += 1) {
     const chunk = chunkAt(k);
     live[chunk] = (live[chunk] ?? 0) + 1;
     if (k >= warmup || k === last - 1) {
-      seen.set(live.join(), [...live]);
+      if (stride <= 1 || k % stride === 0 || k === last - 1) seen.set(live.join(), [...live]);
       const back = v - 1 - chunkAt(k - warmup);
       if (k >= warmup) live[back] = (live[back] ?? 0) - 1;
     }
