@@ -29,41 +29,52 @@ export default JSON.parse(strFromU8(inflateSync(Uint8Array.from(atob('${packed}'
   },
 };
 
-/** What other layers take from dialects/, and the translation between them: the modules that make up the bundle of the file formats. */
-const FORMATS = [
-  ...['registry', 'presets', 'schema', 'hf-config/model', 'placement/recognise', 'placement/validate'].map(
-    (name) => `server/src/dialects/${name}`,
-  ),
-  'server/src/features/translate/translate',
-];
+/** What other layers take from dialects/: the modules that make up the bundle of the file formats. */
+const FORMATS = ['registry', 'presets', 'schema', 'hf-config/model', 'placement/recognise', 'placement/validate'].map(
+  (name) => `server/src/dialects/${name}`,
+);
+/** Conversion from one format to another, opened by the first command that asks for it. */
+const TRANSLATE = ['server/src/features/translate/translate'];
+/** Python's grammar, opened by the first Python config. */
+const PYTHON = ['server/src/syntax/python'];
 
-/** Names of the values that the modules of FORMATS export; types leave no trace. */
-async function formatNames() {
-  const sources = await Promise.all(FORMATS.map((file) => readFile(`${file}.ts`, 'utf8')));
+/** Names of the values that modules export; types leave no trace. */
+async function exportedNames(modules) {
+  const sources = await Promise.all(modules.map((file) => readFile(`${file}.ts`, 'utf8')));
   return sources.flatMap((source) =>
     [...source.matchAll(/^export (?:async )?(?:function\*?|const) (\w+)/gm)].map(([, name]) => name),
   );
 }
 
 /**
- * The file formats are a bundle of their own, shared by server and command line and opened when the first file is read:
- * a server starts without parsing two dozen readers. `load` is the expression that opens it.
+ * Some modules are a bundle of their own, shared by server and command line and opened at first use: a server starts
+ * without parsing two dozen readers. `load` is the expression that opens it.
  */
-const formatsApart = (load) => ({
-  name: 'formats-apart',
+const apart = (modules, load) => ({
+  name: `apart-${modules[0]}`,
   setup(plugin) {
-    plugin.onResolve({ filter: /\/(?:dialects|translate)\// }, ({ path: specifier, resolveDir, kind }) => {
+    const namespace = `apart:${modules[0]}`;
+    plugin.onResolve({ filter: /^\./ }, ({ path: specifier, resolveDir, kind }) => {
       const target = path.relative(process.cwd(), path.resolve(resolveDir, specifier)).replaceAll('\\', '/');
-      return kind === 'import-statement' && FORMATS.includes(target)
-        ? { path: target, namespace: 'formats' }
-        : undefined;
+      return kind === 'import-statement' && modules.includes(target) ? { path: target, namespace } : undefined;
     });
-    plugin.onLoad({ filter: /./, namespace: 'formats' }, async () => {
-      const getters = (await formatNames()).map((name) => `get ${name}() { return formats().${name}; }`);
-      return { contents: `const formats = () => ${load};\nmodule.exports = { ${getters.join(', ')} };`, loader: 'js' };
+    plugin.onLoad({ filter: /./, namespace }, async () => {
+      const getters = (await exportedNames(modules)).map((name) => `get ${name}() { return opened().${name}; }`);
+      return { contents: `const opened = () => ${load};\nmodule.exports = { ${getters.join(', ')} };`, loader: 'js' };
     });
   },
 });
+const nodeFile = (name) => `require('./${name}.js')`;
+const webFile = (name) => {
+  const kept = `globalThis.${webName(name)}`;
+  return `${kept} ?? (importScripts(globalThis.shardlensScripts.${name}), ${kept})`;
+};
+const webName = (name) => `shardlens${name[0].toUpperCase()}${name.slice(1)}`;
+const allApart = (file) => [
+  apart(FORMATS, file('dialects')),
+  apart(TRANSLATE, file('translate')),
+  apart(PYTHON, file('python')),
+];
 
 /** Packages and modules that both the program and its file formats need: the program brings them, the formats find them there. */
 const SHARED_PACKAGES = new Set(['yaml', 'jsonc-parser', 'toml-eslint-parser']);
@@ -111,28 +122,15 @@ const parsersEntry = {
 };
 const findsShared = sharedModules((name) => `module.exports = ${KEPT}['${name}'];`);
 
-/** Python is read in one place only, and its grammar is a bundle of its own: no server without a Python config opens it. */
-const PYTHON = 'server/src/syntax/python';
-const pythonApart = (load) => ({
-  name: 'python-apart',
-  setup(plugin) {
-    plugin.onResolve({ filter: /\/python$/ }, ({ path: specifier, resolveDir }) =>
-      path.relative(process.cwd(), path.resolve(resolveDir, specifier)).replaceAll('\\', '/') === PYTHON
-        ? { path: PYTHON, namespace: 'python' }
-        : undefined,
-    );
-    plugin.onLoad({ filter: /./, namespace: 'python' }, () => ({
-      contents: `const python = () => ${load};\nmodule.exports = { get parsePython() { return python().parsePython; } };`,
-      loader: 'js',
-    }));
-  },
+const entryOf = (modules) => ({
+  stdin: { contents: modules.map((file) => `export * from './${file}';`).join('\n'), resolveDir: process.cwd() },
 });
-const pythonEntry = { stdin: { contents: `export * from './${PYTHON}';`, resolveDir: process.cwd() } };
-
-const formatsEntry = {
-  plugins: [packSchemas, findsShared],
-  stdin: { contents: FORMATS.map((file) => `export * from './${file}';`).join('\n'), resolveDir: process.cwd() },
-};
+const formatsEntry = { ...entryOf(FORMATS), plugins: [packSchemas, findsShared] };
+const translateEntry = (file) => ({
+  ...entryOf(TRANSLATE),
+  plugins: [packSchemas, findsShared, apart(FORMATS, file('dialects'))],
+});
+const pythonEntry = entryOf(PYTHON);
 
 const common = {
   plugins: [packSchemas],
@@ -155,12 +153,8 @@ const webview = (name) => ({
   jsxImportSource: 'preact',
 });
 
-const nodePlugins = [
-  ...common.plugins,
-  loadsPackages,
-  formatsApart("require('./dialects.js')"),
-  pythonApart("require('./python.js')"),
-];
+const nodePlugins = [...common.plugins, loadsPackages, ...allApart(nodeFile)];
+const APART_FILES = ['./dialects.js', './translate.js', './parsers.js', './python.js'];
 
 const bundles = [
   // The language client is a file of its own, loaded when a config is opened: starting the editor stays cheap.
@@ -174,13 +168,14 @@ const bundles = [
   },
   { ...node, entryPoints: { 'client-node': 'client/src/client-node.ts' }, external: ['vscode'], outdir: 'dist' },
   { ...node, ...formatsEntry, outfile: 'dist/dialects.js' },
+  { ...node, ...translateEntry(nodeFile), external: ['./dialects.js'], outfile: 'dist/translate.js' },
   { ...node, ...parsersEntry, outfile: 'dist/parsers.js' },
   { ...node, ...pythonEntry, outfile: 'dist/python.js' },
   {
     ...node,
     plugins: nodePlugins,
     entryPoints: { server: 'server/src/lsp/main-node.ts' },
-    external: ['./dialects.js', './parsers.js', './python.js'],
+    external: APART_FILES,
     outdir: 'dist',
   },
   {
@@ -189,7 +184,7 @@ const bundles = [
     entryPoints: { cli: 'server/src/cli/main.ts' },
     outdir: 'dist',
     banner: { js: '#!/usr/bin/env node' },
-    external: ['./server.js', './dialects.js', './parsers.js', './python.js'],
+    external: ['./server.js', ...APART_FILES],
   },
   {
     ...browser,
@@ -198,20 +193,18 @@ const bundles = [
     external: ['vscode'],
     outdir: 'dist',
   },
-  { ...browser, ...formatsEntry, format: 'iife', globalName: 'shardlensDialects', outfile: 'dist/web/dialects.js' },
-  { ...browser, ...pythonEntry, format: 'iife', globalName: 'shardlensPython', outfile: 'dist/web/python.js' },
+  { ...browser, ...formatsEntry, format: 'iife', globalName: webName('dialects'), outfile: 'dist/web/dialects.js' },
   {
     ...browser,
-    plugins: [
-      ...common.plugins,
-      bringsShared,
-      formatsApart(
-        'globalThis.shardlensDialects ?? (importScripts(globalThis.shardlensDialectsUrl), globalThis.shardlensDialects)',
-      ),
-      pythonApart(
-        'globalThis.shardlensPython ?? (importScripts(globalThis.shardlensPythonUrl), globalThis.shardlensPython)',
-      ),
-    ],
+    ...translateEntry(webFile),
+    format: 'iife',
+    globalName: webName('translate'),
+    outfile: 'dist/web/translate.js',
+  },
+  { ...browser, ...pythonEntry, format: 'iife', globalName: webName('python'), outfile: 'dist/web/python.js' },
+  {
+    ...browser,
+    plugins: [...common.plugins, bringsShared, ...allApart(webFile)],
     format: 'iife',
     entryPoints: { 'web/server': 'server/src/lsp/main-browser.ts' },
     outdir: 'dist',

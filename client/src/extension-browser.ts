@@ -12,7 +12,11 @@ export function activate(context: vscode.ExtensionContext): ShardlensApi {
     vscode.Uri.joinPath(context.extensionUri, 'dist', 'web', name).toString(true);
   client = activateShardlens(context, (options) => {
     const worker = new Worker(script('server.js'));
-    worker.postMessage({ dialects: script('dialects.js'), python: script('python.js') } satisfies WorkerStart);
+    worker.postMessage({
+      dialects: script('dialects.js'),
+      translate: script('translate.js'),
+      python: script('python.js'),
+    } satisfies WorkerStart);
     return Promise.resolve(new LanguageClient('shardlens', 'Shardlens', worker, options));
   });
   return { serverIsRunning: () => client?.current() !== undefined };

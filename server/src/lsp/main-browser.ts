@@ -2,11 +2,11 @@ import { BrowserMessageReader, BrowserMessageWriter, createConnection } from 'vs
 import type { WorkerStart } from '../protocol/worker';
 import { startServer } from './server';
 
-const scope = self as unknown as Worker & { shardlensDialectsUrl?: string; shardlensPythonUrl?: string };
+/** The bundles that are opened at first use look here for where they are. */
+const scope = self as unknown as Worker & { shardlensScripts?: WorkerStart };
 
 scope.onmessage = ({ data }: MessageEvent<WorkerStart>) => {
-  scope.shardlensDialectsUrl = data.dialects;
-  scope.shardlensPythonUrl = data.python;
+  scope.shardlensScripts = data;
   // In a worker there is no disk; every file comes through the client.
   const connection = createConnection(new BrowserMessageReader(scope), new BrowserMessageWriter(scope));
   startServer(connection, { readBelow: () => Promise.resolve(null) });

@@ -2,6 +2,8 @@
 export interface WorkerStart {
   /** Address of the script with the file formats: a worker that was started through a blob does not know its own. */
   readonly dialects: string;
+  /** Address of the script that converts one format to another; it is opened by the first conversion. */
+  readonly translate: string;
   /** Address of the script that reads Python; it is opened when the first Python config is. */
   readonly python: string;
 }
