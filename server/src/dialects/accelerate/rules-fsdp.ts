@@ -25,8 +25,56 @@ const DROPPED: readonly (readonly [string, string])[] = [
   ['sync_module_states', 'FSDP2 needs no broadcast'],
 ];
 
+const VERSIONS = NAMES.version;
+
+/** A version as written that is neither 1 nor 2. */
+function otherVersion(s: Source): { readonly name: string; readonly word: string } | undefined {
+  const name = VERSIONS.find((option) => s.entry(option) !== undefined) ?? VERSION;
+  const word = s.text(name);
+  if (s.text('distributed_type')?.toUpperCase() !== 'FSDP' || word === undefined || /^[12]$/.test(word.trim())) return;
+  return { name, word };
+}
+
+/**
+ * What becomes of a version that is neither 1 nor 2. A file's value passes by the choices of the command line; the plugin then takes
+ * FSDP1's way in some places and neither way in others.
+ */
+function ofOtherVersion(s: Source, word: string): string | undefined {
+  if (!/^[-+]?\d+$/.test(word.trim())) return 'which is no whole number';
+  const reshard = key(s, 'reshard_after_forward');
+  const given = s.entry(reshard) === undefined ? 'true' : (s.text(reshard) ?? '');
+  if (s.unknown(reshard)) return undefined;
+  if (strategyOf(given) === undefined)
+    return `where fsdp_reshard_after_forward ${given} is looked up among FSDP1's sharding strategies`;
+  const precision = s.text('mixed_precision')?.toLowerCase() ?? 'no';
+  return precision === 'no' || precision === 'false' ? undefined : `which has no mixed precision policy to build`;
+}
+
+/** A version that stops the launch, and one that runs as FSDP1. */
+const version = (stops: boolean): Condition<Source> => ({
+  severity: stops ? 'error' : 'warning',
+  rule: 'wrong-value',
+  covers: [],
+  keys: [...VERSIONS, 'distributed_type', 'mixed_precision'],
+  source: PLUGIN,
+  says: (s) => {
+    const other = otherVersion(s);
+    const why = other === undefined ? undefined : ofOtherVersion(s, other.word);
+    if (other === undefined || (why !== undefined) !== stops) return undefined;
+    return why === undefined
+      ? `There is no FSDP version ${other.word}: Accelerate says nothing and runs FSDP1; write 1 or 2.`
+      : `There is no FSDP version ${other.word}: Accelerate knows 1 and 2 and stops on another, ${why}.`;
+  },
+  fixes: (s) => {
+    const entry = s.entry(otherVersion(s)?.name ?? VERSION);
+    return entry === undefined ? [] : [replaceFix('Change to 2', entry.value.span, '2', false)];
+  },
+});
+
 /** What Accelerate's FSDP options refuse, drop or change. */
 export const fsdpConditions: readonly Condition<Source>[] = [
+  version(true),
+  version(false),
   {
     ...error,
     rule: 'reshard-kind',

@@ -44,6 +44,7 @@ export const TRAINING_EXPERT_WORLD: PerDialect = {
   'megatron-bridge': core(STATE, 'initialize_model_parallel'),
   nemo: core(STATE, 'initialize_model_parallel'),
   torchtitan: titan('distributed/parallel_dims.py', 'ParallelDims._validate'),
+  'nemo-automodel': automodel('components/distributed/mesh_utils.py', '_create_fsdp2_device_mesh'),
 };
 
 /** Those that refuse degrees which do not multiply to the world, data parallelism included. */
@@ -82,6 +83,7 @@ export const TRAINING_EXPERTS: PerDialect = {
   'llama-factory': core('megatron/core/transformer/moe/moe_layer.py', 'BaseMoELayer.__init__'),
   'megatron-bridge': core('megatron/core/transformer/moe/moe_layer.py', 'BaseMoELayer.__init__'),
   nemo: core('megatron/core/transformer/moe/moe_layer.py', 'BaseMoELayer.__init__'),
+  'nemo-automodel': automodel('components/moe/parallelizer.py', 'parallelize_model'),
   torchtitan: { ...titan('distributed/expert_parallel.py', 'ExpertParallel'), severity: 'warning' },
 };
 
