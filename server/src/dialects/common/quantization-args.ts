@@ -3,6 +3,7 @@ import type { ConfigNode, Entry, MapNode } from '../../syntax/tree';
 import { checkConditions, coverageOf, type Condition, type Coverage } from './conditions';
 import { remark, replaceFix } from './findings';
 import { childOf, entryOf, isList, isScalar, keyPlaceOf, mapOf, placeOf, textOf } from './nodes';
+import { pydanticFindings, type PydanticType } from './pydantic';
 import { closest } from './spelling';
 import { treeValues, type ConfigValues } from './values';
 
@@ -151,12 +152,77 @@ const ARGUMENTS: readonly Condition[] = [
     source: source('quant_args.py', 'QuantizationArgs.pytorch_dtype'),
     says: (values) => {
       const bits = values.number('num_bits');
-      return values.text('type') === 'float' && bits !== undefined && bits !== 4 && bits !== 8
-        ? `There is no float format of ${bits} bits; 4 (E2M1) and 8 (E4M3) exist.`
+      return values.text('type') === 'float' && Number.isInteger(bits) && bits !== 4 && bits !== 8
+        ? `There is no float format of ${bits ?? ''} bits; 4 (E2M1) and 8 (E4M3) exist.`
         : undefined;
     },
   },
 ];
+
+/** Fields of QuantizationArgs that hold one value, by what Pydantic makes of it. */
+const FIELDS: Readonly<Record<string, PydanticType>> = {
+  num_bits: 'integer',
+  group_size: 'integer',
+  symmetric: 'boolean',
+  observer: 'string',
+  observer_kwargs: 'object',
+};
+/** Words of each enumeration, in any case where compressed-tensors makes them small first. */
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  type: ['int', 'float'],
+  strategy: ['tensor', 'channel', 'group', 'block', 'token', 'tensor_group', 'attn_head'],
+  actorder: ['group', 'weight', 'static', 'dynamic'],
+  dynamic: ['local'],
+};
+
+function choiceFinding(entry: Entry, choices: readonly string[]): Finding[] {
+  const word = isScalar(entry.value) && !entry.value.unresolved ? entry.value.value : undefined;
+  if (typeof word !== 'string' || choices.includes(word.toLowerCase())) return [];
+  const meant = closest(word.toLowerCase(), choices);
+  return [
+    remark({
+      rule: 'wrong-value',
+      severity: 'error',
+      at: placeOf(entry),
+      source: source('quant_args.py', `QuantizationArgs.validate_${entry.key}`),
+      message: `\`${entry.key}: ${word}\` is none of ${choices.join(', ')}${entry.key === 'dynamic' ? ', true and false (without quotes)' : ''}${meant === undefined ? '' : `; did you mean \`${meant}\`?`}`,
+      ...(meant === undefined ? {} : { fixes: [replaceFix(`Change to \`${meant}\``, entry.value.span, meant)] }),
+    }),
+  ];
+}
+
+/** A group size is compared with -1 before Pydantic sees it, which no text survives. */
+function sizeFinding(map: MapNode): Finding[] {
+  const entry = entryOf(map, 'group_size');
+  if (entry === undefined || !isScalar(entry.value) || entry.value.unresolved) return [];
+  const { value } = entry.value;
+  const alone = entryOf(map, 'strategy') === undefined;
+  const says =
+    typeof value === 'string'
+      ? `\`group_size\` takes a whole number without quotes, and compressed-tensors stops on text.`
+      : typeof value === 'number' && (value < -1 || (value === 0 && alone))
+        ? `\`group_size: ${value}\` is no size: 1 or more are groups, and -1 is one scale a channel.`
+        : undefined;
+  if (says === undefined) return [];
+  const at = source('quant_args.py', 'QuantizationArgs.validate_group');
+  return [remark({ rule: 'wrong-value', severity: 'error', at: placeOf(entry), source: at, message: says })];
+}
+
+/** Values that Pydantic refuses for the field they are given to. */
+function fieldFindings(map: MapNode): Finding[] {
+  const own = map.entries.flatMap((entry): Finding[] => {
+    const type = FIELDS[entry.key];
+    const choices = CHOICES[entry.key];
+    if (choices !== undefined) return choiceFinding(entry, choices);
+    if (
+      type === undefined ||
+      (entry.key === 'group_size' && isScalar(entry.value) && typeof entry.value.value === 'string')
+    )
+      return [];
+    return pydanticFindings(entry, type, source('quant_args.py', 'QuantizationArgs'));
+  });
+  return [...own, ...sizeFinding(map)];
+}
 
 const GROUP: readonly Condition[] = [
   {
@@ -264,6 +330,7 @@ export function argumentFindings(map: MapNode, where: string): Finding[] {
   return [
     ...unknownKeys(map, ARGUMENT_KEYS, `\`${where}\``),
     ...structureFinding(map),
+    ...fieldFindings(map),
     ...checkConditions(ARGUMENTS, treeValues(map)),
   ];
 }

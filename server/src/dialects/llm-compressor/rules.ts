@@ -3,6 +3,7 @@ import type { ConfigNode, Entry, MapNode } from '../../syntax/tree';
 import type { Coverage } from '../common/conditions';
 import { remark, replaceFix, wordFix } from '../common/findings';
 import { childOf, entryOf, hasKey, isScalar, keyPlaceOf, mapOf, placeOf, textOf } from '../common/nodes';
+import { pydanticFindings, type PydanticType } from '../common/pydantic';
 import { presetFindings, quantizationGroupsFindings } from '../common/quantization-args';
 import { closest } from '../common/spelling';
 import { holdsModifier } from './detect';
@@ -98,11 +99,18 @@ function orderFindings(map: MapNode): Finding[] {
   });
 }
 
+/** Modifiers are Pydantic's models: a value is turned into its field's type or refused. */
+function argumentTypes(argument: Entry, type: string | readonly string[] | undefined): Finding[] {
+  return typeof type === 'string'
+    ? pydanticFindings(argument, type as PydanticType, source('modifiers/modifier.py', 'Modifier'))
+    : [];
+}
+
 function argumentKeys(entry: Entry): Finding[] {
   const known = modifierSchemas[entry.key]?.properties;
   if (known === undefined || entry.value.kind !== 'map') return [];
   return entry.value.entries.flatMap((argument): Finding[] => {
-    if (Object.hasOwn(known, argument.key)) return [];
+    if (Object.hasOwn(known, argument.key)) return argumentTypes(argument, known[argument.key]?.type);
     const meant = closest(argument.key, Object.keys(known));
     return [
       remark({
