@@ -12,7 +12,7 @@ const TELLTALE = new RegExp(
     'micro[_-]?batch|gradient[_-]accumulation',
     'zero[_-]optimization|deepspeed|fsdp|megatron',
     'kv[_-]?cache|mem[_-]fraction|gpu[_-]memory|max[_-](?:model|seq|num)[_-](?:len|seqs)',
-    'quant|group[_-]size|model[_-](?:path|type)|architectures|experts?\\b|\\bmoe',
+    'quant|group[_-]size|model[_-]?(?:path|type|id|dir|format)|architectures|experts?\\b|\\bmoe',
     'vllm|sglang|llm[_-]?compressor|dataset_id:|scheme:|dynamo|rolebasedgroup|configFile|tensorrt|trt[_-]?llm|torchtitan|nanotron|distributed_type|num_slots|global_assignments|expert_to_ep|logical_count|physical_to_logical|layer[, ;]+(?:slot|expert)',
   ].join('|'),
   'i',

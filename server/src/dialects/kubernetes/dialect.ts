@@ -18,7 +18,7 @@ import {
 
 /** Words that every launch of ours has somewhere; looking for them is far cheaper than reading commands. */
 export const LAUNCH_WORDS =
-  /vllm|sglang|trtllm|dynamo|model-parallel-size|server_?args|max-model-len|RoleBasedGroup|StormService|configFile|verl\.|per[_-]device[_-]train|deepspeed/i;
+  /vllm|sglang|trtllm|dynamo|model-parallel-size|server_?args|max-model-len|RoleBasedGroup|StormService|configFile|verl\.|per[_-]device[_-]train|deepspeed|model[-_]id|modelFormat/i;
 
 /** Kinds of objects that only serve or train models, by their API group; those of the second need a word of an engine of ours beside. */
 const OWN_KINDS = /^(?:RoleBasedGroup(?:Set)?|StormService|RoleSet|LLMInferenceService(?:Config)?|VLLMRuntime)$/;

@@ -3,6 +3,7 @@ import type { ConfigNode, ConfigTree, MapNode } from '../../syntax/tree';
 import { childOf, hasKey, isScalar, mapOf, textOf } from '../common/nodes';
 import { embeddedYaml } from '../launch/embedded';
 import { clusterOf, launchesIn, type Placed } from '../launch/containers';
+import { huggingFaceLaunch } from '../launch/huggingface-server';
 import { readLaunch, type Launch } from '../launch/launch';
 import type { Launched } from '../launch/programs';
 import type { ReadCompanion } from '../dialect';
@@ -23,9 +24,11 @@ export function kindOf(node: ConfigNode): string {
 const SERVED_BY_VLLM = /^(?:LLMInferenceService(?:Config)?|InferenceService|ServingRuntime|ClusterServingRuntime)$/;
 
 /** Arguments without a program belong to vLLM where the kind serves language models and every second of them is an option of vLLM. */
-function argumentsOf(kind: string): (container: MapNode, command: ShellCommand) => Launched | undefined {
+function argumentsOf(kind: string, text: string): (container: MapNode, command: ShellCommand) => Launched | undefined {
   return (container, command) => {
     const [first] = command.words;
+    const served = /Inference|ServingRuntime/.test(kind) ? huggingFaceLaunch(container, command, text) : undefined;
+    if (served !== undefined) return served;
     if (!SERVED_BY_VLLM.test(kind) || first?.text.startsWith('--') !== true || hasKey(container, 'command'))
       return undefined;
     const options = command.words.filter(({ text }) => text.startsWith('--'));
@@ -53,7 +56,7 @@ export function carriedFiles(tree: ConfigTree): (path: string) => MapNode | unde
 export function manifestLaunches(tree: ConfigTree): Placed[] {
   return objectsOf(tree)
     .filter((object) => kindOf(object) !== 'CustomResourceDefinition' && kindOf(object) !== 'ConfigMap')
-    .flatMap((object) => launchesIn(object, tree.text, argumentsOf(kindOf(object))));
+    .flatMap((object) => launchesIn(object, tree.text, argumentsOf(kindOf(object), tree.text)));
 }
 
 /** Reads launches with what the manifest says of their pods. */

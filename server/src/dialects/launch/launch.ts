@@ -17,6 +17,7 @@ import { readVllmArguments } from '../vllm/arguments';
 import { vllmArity } from '../vllm/keys';
 import { readTrl } from '../trl/read';
 import { readVerl } from '../verl/read';
+import { HUGGINGFACE_SERVER, renamedOptions } from './huggingface-server';
 import { hydraOverrides } from './hydra';
 import { megatronArity, type Launched, type Program } from './programs';
 import { trtArity } from '../tensorrt-llm/arguments';
@@ -231,7 +232,7 @@ function withCluster(plan: Plan, cluster: Planned<ClusterSpec>): Plan {
 /** Reads one launch with the meaning of its program; every place points into the document. */
 export function readLaunch(launched: Launched, around: Around): Launch {
   const entries = optionsOf(launched.words, around.text, ARITY[launched.program]);
-  const options = map(entries, spanOf(launched.words));
+  const options = map(launched.name === HUGGINGFACE_SERVER ? renamedOptions(entries) : entries, spanOf(launched.words));
   const reading = readProgram(launched, options, around);
   const { start, end } = options.span;
   // Branches of a template may hold the arguments of one program each.

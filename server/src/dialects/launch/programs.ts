@@ -41,6 +41,7 @@ const WRAPPERS: readonly (readonly [RegExp, Program])[] = [
   [/^dynamo\.sglang(?:\..+)?$/, 'sglang'],
   [/^dynamo\.vllm(?:\..+)?$/, 'vllm'],
   [/^dynamo\.trtllm(?:\..+)?$/, 'tensorrt-llm'],
+  [/^huggingfaceserver$/, 'vllm'],
 ];
 /** Images whose entry point is the server: what follows (or stands in `args`) are its arguments. */
 const IMAGES: readonly (readonly [RegExp, Program])[] = [[/(?:^|\/)vllm(?:-openai|-tpu|-rocm)?(?:[:@].*)?$/, 'vllm']];
