@@ -39,7 +39,7 @@ const SWIFT: Profile = {
 /** Megatron-Bridge, src/megatron/bridge/training: recipes train in BF16 and gradients are reduced in FP32. */
 export const BRIDGE: Profile = {
   note: "Megatron-Bridge's default",
-  defaults: { bf16: true, use_distributed_optimizer: true },
+  defaults: { bf16: true, use_distributed_optimizer: true, cross_entropy_loss_fusion: true },
   namedModel: false,
 };
 
