@@ -44,8 +44,11 @@ export function isCandidate(document: vscode.TextDocument): boolean {
   return readable && document.uri.scheme !== 'output' && mayBeConfig(document.uri.path, document.getText());
 }
 
-/** Keeps Python files that build no configs away from the server, and every question about them. */
-function onlyPrograms(): Middleware {
+/**
+ * Keeps Python files that build no configs away from the server, and every question about them. One that becomes a config while it is
+ * typed is opened there with the text it has then.
+ */
+function onlyPrograms(open: (document: vscode.TextDocument) => Promise<void>): Middleware {
   const sent = new Set<string>();
   const away = (document: vscode.TextDocument): boolean =>
     document.languageId === PYTHON && !sent.has(document.uri.toString());
@@ -56,7 +59,11 @@ function onlyPrograms(): Middleware {
       await next(document);
     },
     didChange: async (event, next) => {
-      if (!away(event.document)) await next(event);
+      const { document } = event;
+      if (!away(document)) return next(event);
+      if (!isCandidate(document)) return;
+      sent.add(document.uri.toString());
+      await open(document);
     },
     didClose: async (document, next) => {
       if (away(document)) return;
@@ -78,14 +85,24 @@ function onlyPrograms(): Middleware {
   };
 }
 
-function clientOptions(parts: ClientParts, watcher: vscode.FileSystemWatcher): LanguageClientOptions {
+function clientOptions(
+  parts: ClientParts,
+  watcher: vscode.FileSystemWatcher,
+  running: () => BaseLanguageClient,
+): LanguageClientOptions {
   return {
     documentSelector: [...LANGUAGES.map((language) => ({ language })), { pattern: PATTERN }, { language: PYTHON }],
     outputChannel: parts.output,
     initializationOptions: { readFile: true, readHead: true },
     synchronize: { configurationSection: 'shardlens', fileEvents: watcher },
     middleware: {
-      ...onlyPrograms(),
+      ...onlyPrograms(async (document) => {
+        const client = running();
+        await client.sendNotification(
+          'textDocument/didOpen',
+          client.code2ProtocolConverter.asOpenTextDocumentParams(document),
+        );
+      }),
       // Each rule has a page in the extension; the code of a diagnostic opens it.
       handleDiagnostics: (uri, diagnostics, next) => {
         for (const diagnostic of diagnostics) {
@@ -109,7 +126,7 @@ interface Run {
 function begin(parts: ClientParts): Run {
   const watcher = vscode.workspace.createFileSystemWatcher(PATTERN);
   const start = async (): Promise<BaseLanguageClient> => {
-    const client = await parts.create(clientOptions(parts, watcher));
+    const client: BaseLanguageClient = await parts.create(clientOptions(parts, watcher, () => client));
     client.onRequest(READ_HEAD_REQUEST, ({ uri }: ReadHeadParams) => readHead(uri));
     client.onRequest(READ_FILE_REQUEST, ({ uri }: ReadFileParams) => readWorkspaceFile(uri));
     parts.onCreated(client);

@@ -44,8 +44,8 @@ export function fixesSuite(): void {
     it('switches the schedule by a fix that tells what it brings, and one undo takes it back', async () => {
       const { document } = await show(TRAINING);
       const before = document.getText();
-      const action = await actionAt(document, 'dualpipe\n', /^Switch to DualPipeV: [+−][\d.]+ % step, [+−][\d.]+ GiB/);
-      await apply(document, action, 'kind: dualpipev');
+      const action = await actionAt(document, 'dualpipe\n', /^Switch to 1F1B: [+−][\d.]+ % step, [+−][\d.]+ GiB/);
+      await apply(document, action, 'kind: 1f1b');
       await vscode.commands.executeCommand('undo');
       assert.equal(document.getText(), before);
     });

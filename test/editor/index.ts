@@ -1,11 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
 import { choiceSuite } from './choice.suite';
+import { convertSuite } from './convert.suite';
 import { effectiveSuite } from './effective.suite';
 import { fixesSuite } from './fixes.suite';
 import { languageSuite } from './language.suite';
 import { lifecycleSuite } from './lifecycle.suite';
 import { panelSuite } from './panels.suite';
+import { pythonSuite } from './python.suite';
 
 interface Outcome {
   readonly title: string;
@@ -23,6 +25,8 @@ export function run(): Promise<void> {
   effectiveSuite();
   choiceSuite();
   fixesSuite();
+  convertSuite();
+  pythonSuite();
   panelSuite();
   const outcomes: Outcome[] = [];
   return new Promise((resolve, reject) => {

@@ -1,9 +1,11 @@
 import { choiceSuite } from './choice.suite';
+import { convertSuite } from './convert.suite';
 import { effectiveSuite } from './effective.suite';
 import { fixesSuite } from './fixes.suite';
 import { languageSuite } from './language.suite';
 import { lifecycleSuite } from './lifecycle.suite';
 import { panelSuite } from './panels.suite';
+import { pythonSuite } from './python.suite';
 // Mocha's build for browsers defines the global `mocha`.
 import 'mocha/mocha.js';
 
@@ -15,6 +17,8 @@ export function run(): Promise<void> {
   effectiveSuite();
   choiceSuite();
   fixesSuite();
+  convertSuite();
+  pythonSuite();
   panelSuite();
   let passed = 0;
   return new Promise((resolve, reject) => {
