@@ -78,4 +78,6 @@ export interface Analysis {
   readonly findings: readonly Finding[];
   /** Files that would be read if the caller had them: fetch, then analyse again. */
   readonly wanted: readonly string[];
+  /** The same document with another text: what a change would make of it. */
+  readonly again?: (text: string) => Analysis;
 }

@@ -229,6 +229,11 @@ function readAs(
     load,
     servingCost: lazyServingCost(resolved, load, calibrated),
     references,
+    again: (text) => {
+      // What the parser remembers belongs to the text that stands in the editor.
+      const { parseMemory: _, ...input } = reach.input;
+      return analyze({ ...input, text });
+    },
     findings: applySettings(findings, reach.input.settings, ignored),
     wanted: [...new Set([...reach.wanted, ...named])].slice(0, COMPANION_LIMIT),
   };

@@ -66,11 +66,19 @@ export function knobCandidates(resolved: ResolvedPlan): Candidate[] {
 /** What a candidate changes against the file's own schedule; undefined when its framework refuses it. */
 export function knobEffect(resolved: ResolvedPlan, base: SweepRow, candidate: Candidate): KnobEffect | undefined {
   const row = tryUnder(resolved, candidate.ask);
-  if (isRefused(row) || base.step <= 0) return undefined;
+  return isRefused(row) || base.step <= 0 ? undefined : effectOf(base, row, candidate);
+}
+
+/** A tried schedule beside the file's own. */
+export function effectOf(base: SweepRow, row: SweepRow, candidate: Candidate): KnobEffect {
   const bytes =
     row.peakBytes === undefined || base.peakBytes === undefined ? undefined : row.peakBytes - base.peakBytes;
+  const { knob, value, from, ask } = candidate;
   return {
-    ...candidate,
+    knob,
+    value,
+    from,
+    ask,
     stepChange: row.step / base.step - 1,
     bubble: row.bubble,
     activationsChange: row.peakActivations - base.peakActivations,

@@ -60,6 +60,13 @@ function modelledTimes(asked: ResolvedPlan): PlanTimes | undefined {
   };
 }
 
+/** How much longer one pass of another schedule is: the same work cut into other passes, of microbatches of another size. */
+export function passFactor(own: ResolvedPlan, asked: ResolvedPlan): number {
+  const pieces = (plan: ResolvedPlan): number => passesPerRank(plan.pipeline.kind, drawnChunks(plan));
+  const size = (asked.batch?.microBatch ?? 1) / (own.batch?.microBatch ?? 1);
+  return (size * pieces(own)) / pieces(asked);
+}
+
 /** Durations of the file's own schedule, cut to the passes of the one asked for. */
 function scaledTimes(
   own: ResolvedPlan,
@@ -67,9 +74,8 @@ function scaledTimes(
   durations: DurationsInput,
   origin: DurationOrigin,
 ): PlanTimes {
-  const pieces = (plan: ResolvedPlan): number => passesPerRank(plan.pipeline.kind, drawnChunks(plan));
   const size = (asked.batch?.microBatch ?? 1) / (own.batch?.microBatch ?? 1);
-  const factor = (size * pieces(own)) / pieces(asked);
+  const factor = passFactor(own, asked);
   const scaled = factor === 1 ? durations : scaleDurations(durations, factor, size);
   return { durations: scaled, mean: meanDurations(scaled), origin };
 }

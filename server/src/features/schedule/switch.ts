@@ -1,12 +1,15 @@
 import { CodeActionKind, type CodeAction, type Range } from 'vscode-languageserver-types';
 import type { ScheduleKind } from '../../engine/spec/training';
 import type { ResolvedPlan } from '../../plan/plan';
+import type { SyntaxEdit } from '../../syntax/edits';
 import type { Analysis } from '../analysis';
 import { rangeOfPlace } from '../diagnostics';
 import { gib, percent } from '../format';
-import { byStep, knobEffect, type KnobEffect } from './knobs';
-import { isQuick, scheduleTitle } from './planned';
-import { isRefused, tryUnder } from './sweep';
+import { applyEdits } from '../advise/write-field';
+import { byStep, effectOf, knobEffect, type KnobEffect } from './knobs';
+import { isQuick, passFactor, planTimes, scheduleTitle } from './planned';
+import { isRefused, tryUnder, type SweepRow } from './sweep';
+import { editsBeside } from './switch-edits';
 
 type Words = Readonly<Partial<Record<ScheduleKind, string>>>;
 
@@ -107,6 +110,57 @@ function isWorse({ stepChange, bytesChange, activationsChange, fits }: KnobEffec
 
 const MOST_SWITCHES = 4;
 
+interface Offer {
+  readonly effect: KnobEffect;
+  readonly edits: readonly SyntaxEdit[];
+  readonly also: readonly string[];
+}
+
+/** The share of a step that rounding typed times to their digits may move. */
+const ROUNDING = 1e-6;
+
+/** The edits of a switch, with what the file says once they are made: that is what its title promises. */
+function offerOf(analysis: Analysis, resolved: ResolvedPlan, base: SweepRow, effect: KnobEffect): Offer | undefined {
+  const at = resolved.plan.pipeline.kind?.at;
+  const word = new Map(spellingsOf(resolved.plan.dialect)).get(effect.value as ScheduleKind);
+  if (at === undefined || at.uri !== undefined || word === undefined) return undefined;
+  const raw = analysis.text.slice(at.span.start, at.span.end);
+  const quote = /^(["'])[\w.-]+\1$/.exec(raw)?.[1] ?? '';
+  if (quote === '' && !/^[\w.-]+$/.test(raw)) return undefined;
+  const beside = editsBeside(analysis, resolved, effect.ask);
+  if (beside === undefined) return undefined;
+  const edits = [{ span: at.span, newText: `${quote}${word}${quote}` }, ...beside.edits];
+  const after = analysis.again?.(applyEdits(analysis.text, edits));
+  const refused = (one: Analysis): number => one.findings.filter(({ severity }) => severity === 'error').length;
+  if (after?.resolved?.pipeline.kind !== effect.value || refused(after) > refused(analysis)) return undefined;
+  const row = tryUnder(after.resolved, {});
+  if (isRefused(row)) return undefined;
+  // Units are those of each file's own passes: the same work counts in as many of the file's as it is.
+  const unit = planTimes(resolved).origin === 'unit' ? passFactor(resolved, after.resolved) : 1;
+  const real = effectOf(base, { ...row, step: row.step * unit }, effect);
+  const same = Math.abs(real.stepChange - effect.stepChange) < ROUNDING;
+  return { effect: same ? { ...real, stepChange: effect.stepChange } : real, edits, also: beside.also };
+}
+
+const offered = new WeakMap<Analysis, readonly Offer[]>();
+
+/** Switches that somebody could want, fastest first; each is made on a copy of the text before it is offered. */
+function offersOf(analysis: Analysis, resolved: ResolvedPlan): readonly Offer[] {
+  const found = offered.get(analysis);
+  if (found !== undefined) return found;
+  const effects = switchEffects(resolved).filter((effect) => !isWorse(effect));
+  const base = effects.length === 0 ? undefined : tryUnder(resolved, {});
+  const offers =
+    base === undefined || isRefused(base)
+      ? []
+      : effects.slice(0, MOST_SWITCHES).flatMap((effect) => offerOf(analysis, resolved, base, effect) ?? []);
+  const sorted = offers
+    .filter(({ effect }) => !isWorse(effect))
+    .sort((a, b) => a.effect.stepChange - b.effect.stepChange);
+  offered.set(analysis, sorted);
+  return sorted;
+}
+
 /** Other schedules for the key under `range`, each with what it would bring. */
 export function switchActions(analysis: Analysis, range: Range): CodeAction[] {
   const { resolved } = analysis;
@@ -114,26 +168,15 @@ export function switchActions(analysis: Analysis, range: Range): CodeAction[] {
   if (resolved === undefined || at === undefined || at.uri !== undefined) return [];
   const place = rangeOfPlace(analysis, { span: { start: at.keySpan?.start ?? at.span.start, end: at.span.end } });
   if (range.end.line < place.start.line || range.start.line > place.end.line) return [];
-  const text = analysis.text.slice(at.span.start, at.span.end);
-  const quote = /^(["'])[\w.-]+\1$/.exec(text)?.[1] ?? '';
-  if (quote === '' && !/^[\w.-]+$/.test(text)) return [];
-  const words = new Map(spellingsOf(resolved.plan.dialect));
-  return switchEffects(resolved)
-    .filter((effect) => !isWorse(effect))
-    .slice(0, MOST_SWITCHES)
-    .flatMap((effect): CodeAction[] => {
-      const kind = effect.value as ScheduleKind;
-      const word = words.get(kind);
-      if (word === undefined) return [];
-      const edit = { range: rangeOfPlace(analysis, { span: at.span }), newText: `${quote}${word}${quote}` };
-      return [
-        {
-          title: `Switch to ${scheduleTitle(kind)}: ${effectText(effect)}`,
-          kind: CodeActionKind.QuickFix,
-          edit: { changes: { [analysis.uri]: [edit] } },
-        },
-      ];
-    });
+  return offersOf(analysis, resolved).map(({ effect, edits, also }): CodeAction => {
+    const changes = edits.map(({ span, newText }) => ({ range: rangeOfPlace(analysis, { span }), newText }));
+    const rest = also.length === 0 ? '' : ` (with ${also.join(' and ')} to match)`;
+    return {
+      title: `Switch to ${scheduleTitle(effect.value as ScheduleKind)}: ${effectText(effect)}${rest}`,
+      kind: CodeActionKind.QuickFix,
+      edit: { changes: { [analysis.uri]: changes } },
+    };
+  });
 }
 
 /** The best other schedules in a line, for the hover of the schedule's key; undefined where none was tried. */

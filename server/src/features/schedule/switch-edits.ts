@@ -1,0 +1,91 @@
+import { replaceValue, scalarText, type SyntaxEdit } from '../../syntax/edits';
+import type { ConfigNode, MapNode } from '../../syntax/tree';
+import type { ResolvedPlan } from '../../plan/plan';
+import { writeField } from '../advise/write-field';
+import type { Analysis } from '../analysis';
+import { planField } from '../fields';
+import { passFactor } from './planned';
+import { isLooped, planUnder, type ScheduleAsk } from './variant';
+
+/** All that a switch to another schedule writes, and what it touches besides the schedule's own word. */
+export interface SwitchEdits {
+  readonly edits: readonly SyntaxEdit[];
+  readonly also: readonly string[];
+}
+
+/** The mapping whose key begins at `start`, where it stands in the text itself. */
+function mapAt(node: ConfigNode, start: number): MapNode | undefined {
+  if (node.definition !== undefined) return undefined;
+  if (node.kind === 'list') return node.items.map((item) => mapAt(item, start)).find((found) => found !== undefined);
+  if (node.kind !== 'map') return undefined;
+  const own = node.entries.find(({ keySpan }) => keySpan.start === start)?.value;
+  if (own !== undefined) return own.kind === 'map' && own.definition === undefined ? own : undefined;
+  const around = node.entries.find(({ value }) => value.span.start <= start && start < value.span.end);
+  return around === undefined ? undefined : mapAt(around.value, start);
+}
+
+/** Typed times are those of one pass of the file's own schedule; another cuts a rank's work into other passes. A transfer stays. */
+function durationEdits({ tree, text }: Analysis, resolved: ResolvedPlan, factor: number): SyntaxEdit[] | undefined {
+  const stated = resolved.plan.pipeline.durations;
+  if (stated === undefined || factor === 1) return [];
+  const at = stated.at?.uri === undefined ? stated.at?.keySpan : undefined;
+  const [root] = tree.documents;
+  const map = at === undefined || root === undefined ? undefined : mapAt(root, at.start);
+  const edits = map?.entries.flatMap(({ key, value }): SyntaxEdit[] => {
+    if (key === 'comm' || value.kind !== 'scalar' || typeof value.value !== 'number' || value.definition !== undefined)
+      return [];
+    // Ten digits keep every time exact that a person would type, and no digits of binary fractions.
+    const scaled = Number((value.value * factor).toPrecision(10));
+    return [replaceValue(value, scalarText(scaled, tree.language), text)];
+  });
+  return edits?.length === map?.entries.filter(({ key }) => key !== 'comm').length ? edits : undefined;
+}
+
+/** Chunks a rank that the file has to state, take back or leave as they are (undefined). */
+function chunkEdits(
+  analysis: Analysis,
+  resolved: ResolvedPlan,
+  asked: ResolvedPlan,
+): readonly SyntaxEdit[] | undefined {
+  const [own, wanted] = [resolved.layout?.virtualPipeline, asked.layout?.virtualPipeline];
+  const said = resolved.plan.layout.virtualPipeline?.origin === 'file';
+  if (own === wanted || wanted === undefined) return [];
+  if (isLooped(asked.pipeline.kind)) return said || resolved.plan.dialect === 'shardlens' ? write(wanted) : [];
+  return said ? write(undefined) : [];
+
+  function write(value: number | undefined): readonly SyntaxEdit[] | undefined {
+    return writeField(analysis, 'layout.virtualPipeline', value);
+  }
+}
+
+/** A split of layers made by hand belongs to its number of stages, and is made anew for another. */
+function splitEdits(
+  analysis: Analysis,
+  resolved: ResolvedPlan,
+  asked: ResolvedPlan,
+): readonly SyntaxEdit[] | undefined {
+  const [own, wanted] = [resolved.layout?.stageLayers, asked.layout?.stageLayers];
+  if (String(own) === String(wanted) || planField(resolved.plan, 'layout.stageLayers')?.origin !== 'file') return [];
+  return writeField(analysis, 'layout.stageLayers', wanted);
+}
+
+/**
+ * Everything that has to change in a file besides the schedule's own word, so that the file afterwards is the plan that was tried:
+ * typed times, chunks a rank and a stated split of layers. Undefined where one of them has no place in the text.
+ */
+export function editsBeside(analysis: Analysis, resolved: ResolvedPlan, ask: ScheduleAsk): SwitchEdits | undefined {
+  const asked = planUnder(resolved, ask);
+  const parts: readonly (readonly [string, readonly SyntaxEdit[] | undefined])[] = [
+    ['durations', durationEdits(analysis, resolved, passFactor(resolved, asked))],
+    ['chunks', chunkEdits(analysis, resolved, asked)],
+    ['layers a stage', splitEdits(analysis, resolved, asked)],
+  ];
+  const edits: SyntaxEdit[] = [];
+  const also: string[] = [];
+  for (const [name, own] of parts) {
+    if (own === undefined) return undefined;
+    edits.push(...own);
+    if (own.length > 0) also.push(name);
+  }
+  return { edits, also };
+}
