@@ -1,10 +1,11 @@
 import type { ConfigTree, Entry, MapNode } from '../../syntax/tree';
 import type { OptimizerSpec, RecomputeSpec } from '../../engine/spec/training';
-import type { Plan, Planned } from '../../plan/plan';
+import type { Plan, Planned, Sourced } from '../../plan/plan';
 import { checkConditions } from '../common/conditions';
 import { emptyTraining, softened } from '../common/empty-plan';
 import { booleanOf, childOf, entryOf, hasKey, integerOf, rootMap, textOf } from '../common/nodes';
 import { byDefault, derived, present, written } from '../common/sourced';
+import { vocabularyOf } from '../common/tokenizers';
 import { treeValues } from '../common/values';
 import type { DialectReading } from '../dialect';
 import { megatronArguments, type MegatronArguments, type Translated } from '../megatron/arguments';
@@ -94,6 +95,29 @@ function neoxArguments(root: MapNode): MegatronArguments {
   });
 }
 
+const LLAMA = 32_000;
+
+/**
+ * The vocabulary of the tokenizer, before it is padded. Files of one model leave the tokenizer to another file of the run, so what usually goes
+ * with them is assumed. Source: megatron/tokenizer/tokenizer.py, `build_tokenizer`, and configs/.
+ */
+function vocabulary(root: MapNode): Sourced<number> {
+  const find = (key: string): Entry | undefined => entryOf(root, key) ?? entryOf(root, key.replaceAll('_', '-'));
+  const type = find('tokenizer_type');
+  const file = find('vocab_file');
+  const word = (textOf(type?.value) ?? '').toLowerCase();
+  const known = vocabularyOf(textOf(file?.value) ?? '');
+  if (file !== undefined && known !== undefined) return derived(known, 'the tokenizer that is named', file);
+  if (type !== undefined && /gpt2/.test(word)) return derived(50_257, 'the GPT-2 tokenizer', type);
+  if (type !== undefined && word === 'charleveltokenizer') return derived(512, 'one entry a byte', type);
+  const usual = (value: number, note: string): Sourced<number> => ({ value, origin: 'assumed', note });
+  const llama =
+    textOf(find('norm')?.value) === 'rmsnorm' && integerOf(find('make_vocab_size_divisible_by')?.value) === 1;
+  if (word === 'hftokenizer') return usual(50_277, 'the tokenizer of GPT-NeoX-20B');
+  if (word === 'spmtokenizer' || (type === undefined && llama)) return usual(LLAMA, 'the tokenizer of Llama');
+  return usual(50_257, 'the GPT-2 tokenizer, where no other file of the run names one');
+}
+
 function optimizer(root: MapNode): Planned<OptimizerSpec> {
   const zero = childOf(root, 'zero_optimization');
   const entry = entryOf(zero, 'stage');
@@ -142,6 +166,7 @@ export function readNeox(tree: ConfigTree): DialectReading {
   const { virtualPipeline: _virtual, ...layout } = base.layout;
   const plan: Plan = {
     ...base,
+    model: { ...(base.model.hiddenSize === undefined ? {} : { vocabSize: vocabulary(root) }), ...base.model },
     layout: {
       ...layout,
       expertTensor: byDefault(1, NEOX.note),

@@ -2,20 +2,9 @@ import type { ModelSpec } from '../../engine/model/spec';
 import type { Planned, Sourced } from '../../plan/plan';
 import { isList, numberOf } from '../common/nodes';
 import { byDefault, derived, present, written } from '../common/sourced';
+import { vocabularyOf } from '../common/tokenizers';
 import type { MegatronArguments } from './arguments';
 import { listExpression, moeLayers } from './patterns';
-
-/** Vocabulary sizes of tokenizers that Megatron's own scripts use and whose name decides them. */
-const VOCABULARIES: readonly (readonly [RegExp, number])[] = [
-  [/nemotron_2_256k/, 256_000],
-  [/deepseek-ai\/DeepSeek-(V3|R1)/i, 129_280],
-  [/deepseek-ai\/DeepSeek-V2/i, 102_400],
-  [/mistralai\/Mixtral-8x7B/i, 32_000],
-  [/mistralai\/Mixtral-8x22B/i, 32_768],
-  [/Qwen\/Qwen3/i, 151_936],
-  [/Llama-3/i, 128_256],
-  [/moonshotai\/Kimi-K2/i, 163_840],
-];
 
 /** A size as the file states it; absent otherwise. */
 function size(args: MegatronArguments, destination: string): Sourced<number> | undefined {
@@ -60,8 +49,8 @@ function vocabulary(args: MegatronArguments): Sourced<number> | undefined {
     return derived(50_257, 'the GPT-2 tokenizer', type);
   const entry = args.entry('tokenizer_model');
   const name = entry?.value.kind === 'scalar' && typeof entry.value.value === 'string' ? entry.value.value : '';
-  const known = VOCABULARIES.find(([pattern]) => pattern.test(name));
-  if (entry !== undefined && known !== undefined) return derived(known[1], 'the tokenizer that is named', entry);
+  const known = vocabularyOf(name);
+  if (entry !== undefined && known !== undefined) return derived(known, 'the tokenizer that is named', entry);
   // Test configs name GPT-2 files by their kind alone.
   const file = args.entry('vocab_file');
   return file !== undefined && args.entry('merge_file') !== undefined && type === undefined

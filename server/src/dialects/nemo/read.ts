@@ -1,7 +1,7 @@
 import type { ConfigTree, Entry, MapNode } from '../../syntax/tree';
 import type { Plan } from '../../plan/plan';
 import { emptyTraining, softened } from '../common/empty-plan';
-import { booleanOf, entryOf, hasKey, integerOf, mapOf, rootMap, textOf } from '../common/nodes';
+import { booleanOf, entryOf, hasKey, integerOf, isScalar, mapOf, rootMap, textOf } from '../common/nodes';
 import { present, written } from '../common/sourced';
 import type { DialectReading } from '../dialect';
 import { megatronArguments, type MegatronArguments, type Translated } from '../megatron/arguments';
@@ -28,6 +28,11 @@ function precision(root: MapNode, model: MapNode): Words {
   };
 }
 
+/** A path as it is written: its last part names a tokenizer even where a variable is in front. */
+function nameIn({ value }: Entry): string | undefined {
+  return isScalar(value) && typeof value.value === 'string' ? value.value : undefined;
+}
+
 /** Settings that NeMo states the other way round, or as a word where Megatron has switches. */
 function words(root: MapNode, model: MapNode): Words {
   const shared = entryOf(model, 'share_embeddings_and_output_weights');
@@ -39,6 +44,9 @@ function words(root: MapNode, model: MapNode): Words {
   const optimizer = entryOf(mapOf(model, 'optim'), 'name');
   const name = textOf(optimizer?.value);
   const tokenizer = entryOf(mapOf(model, 'tokenizer'), 'type');
+  const file = entryOf(mapOf(model, 'tokenizer'), 'model');
+  const library = textOf(entryOf(mapOf(model, 'tokenizer'), 'library')?.value);
+  const named = library === 'sentencepiece' ? file : library === 'huggingface' ? tokenizer : undefined;
   const plain = entryOf(model, 'bias');
   const bias = booleanOf(plain?.value);
   return {
@@ -50,6 +58,7 @@ function words(root: MapNode, model: MapNode): Words {
     ...(name === undefined ? {} : { use_distributed_optimizer: put(optimizer, /^(?:mcore_)?distributed/.test(name)) }),
     ...(name === undefined ? {} : { optimizer: put(optimizer, 'adam') }),
     ...(textOf(tokenizer?.value) === 'GPT2BPETokenizer' ? { tokenizer_type: put(tokenizer, 'GPT2BPETokenizer') } : {}),
+    ...(named === undefined ? {} : { tokenizer_model: put(named, nameIn(named)) }),
     ...(bias === undefined ? {} : { add_bias_linear: put(plain, bias) }),
   };
 }
