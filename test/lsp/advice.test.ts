@@ -37,6 +37,20 @@ describe('better layouts over the protocol', () => {
     }
   });
 
+  it('scale typed times with the layout, and say so', async () => {
+    const typed = WIDE.replace('kind: 1f1b', 'kind: 1f1b\n  durations: { F: 40, B: 80 }');
+    const document = (await start()).open('plan.shardlens.yaml', typed);
+    const answer = await document.ask<AdviceAnswer>('shardlens/advice', { objective: 'time' });
+    if ('empty' in answer) throw new Error(answer.reason);
+    const piped = answer.items.filter(({ title }) => /PP [2-9]/.test(title));
+    expect(piped.length).toBeGreaterThan(0);
+    for (const { changes, edits = [] } of piped) {
+      const text = TextDocument.applyEdits(TextDocument.create('file:///x', 'yaml', 1, typed), [...edits]);
+      expect(changes).toContain('durations: as typed → scaled');
+      expect(text).not.toContain('{ F: 40, B: 80 }');
+    }
+  });
+
   it('are searched in turns, with progress, and stop when nobody waits any more', async () => {
     const running = await start();
     const document = running.open('big.shardlens.yaml', sample('deepseek-v3-2048xH800.shardlens.yaml'));

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { WhatIfView } from '../../../server/src/protocol/what-if';
-import { whatIfView } from '../../../server/src/features/views/what-if';
+import { isRefusal } from '../../../server/src/engine/schedule/refusal';
+import type { Analysis } from '../../../server/src/features/analysis';
+import { timelineOf } from '../../../server/src/features/schedule/planned';
+import { triedAnalysis, whatIfView } from '../../../server/src/features/views/what-if';
 import { applyEdits } from '../../../server/src/features/advise/write-field';
 import { estimateAnswer } from '../../../server/src/features/estimate';
 import { sample } from '../../lsp/samples';
@@ -64,6 +67,20 @@ describe('what if', () => {
     const after = written(PLAN, tried);
     expect(after).toMatch(text);
     expect(view(after, {}).rows.map(({ after: value }) => value)).toEqual(tried.rows.map(({ after: value }) => value));
+  });
+
+  it('lets typed times follow, so that the written file is drawn as the tried one was', () => {
+    const typed = `${PLAN}schedule: { kind: 1f1b, durations: { F: 10, B: 20.5, comm: 0.2 } }\n`;
+    const values = { 'layout.pipeline': 2 };
+    const makespan = ({ resolved }: Analysis): number => {
+      const planned = resolved === undefined ? undefined : timelineOf(resolved);
+      if (planned === undefined || isRefusal(planned)) throw new Error('nothing is drawn');
+      return planned.timeline.makespan;
+    };
+    const drawn = makespan(triedAnalysis(analyzeText(typed), values));
+    const text = written(typed, view(typed, values));
+    expect(text).toMatch(/durations: \{ F: 2\d\.?\d*, B: 4\d\.?\d*, comm: [\d.]+ \}/);
+    expect(makespan(analyzeText(text)) / drawn).toBeCloseTo(1, 3);
   });
 
   it('tells better from worse', () => {

@@ -17,6 +17,7 @@ import type { SyntaxEdit } from '../../syntax/edits';
 import type { Analysis } from '../analysis';
 import { trainingInputOf } from '../estimates';
 import { gpuIsAssumed } from '../answers';
+import { followingDurations } from '../schedule/duration-edits';
 import { reasonsFor } from './reasons';
 import { fixedFields, kindsOf, writeChoice, type Change } from './write-choice';
 import { applyEdits } from './write-field';
@@ -153,8 +154,7 @@ const PROVED = [
 ] as const;
 
 /** True when the text after the edits says just this layout and nothing that its framework refuses. */
-function proves(job: Job, edits: readonly SyntaxEdit[], choice: Choice): boolean {
-  const after = job.options.reanalyse(applyEdits(job.analysis.text, edits));
+function proves(job: Job, after: Analysis, choice: Choice): boolean {
   const errors = (analysis: Analysis): number =>
     analysis.findings.filter(({ severity, rule }) => severity === 'error' && rule !== 'out-of-memory').length;
   if (after.resolved === undefined || errors(after) > errors(job.analysis)) return false;
@@ -175,16 +175,18 @@ function advised(job: Job, result: SearchResult, outcome: Outcome): Advised | un
   const { analysis, input, machine } = job;
   const { own } = result;
   const { changes, edits } = writeChoice(analysis, input, outcome.choice);
-  const proved = edits !== undefined && edits.length > 0 && proves(job, edits, outcome.choice);
+  const after =
+    edits === undefined || edits.length === 0 ? undefined : job.options.reanalyse(applyEdits(analysis.text, edits));
   // What can be written but is read back otherwise, or refused, is no answer for this framework.
-  if (edits !== undefined && edits.length > 0 && !proved) return undefined;
+  if (after !== undefined && !proves(job, after, outcome.choice)) return undefined;
+  const times = followingDurations(analysis, after?.resolved);
   const answer = answerOf(job, outcome);
   const hours = (seconds: number, gpus: number): number => seconds * gpus;
   return {
     ...answer,
     onFront: result.front.includes(outcome),
     reasons: reasonsFor(own, outcome, machine.cluster),
-    changes,
+    changes: times.length === 0 ? changes : [...changes, { field: 'pipeline.durations', from: 'as typed', to: 'scaled' }],
     ...(own === undefined
       ? {}
       : {
@@ -194,7 +196,7 @@ function advised(job: Job, result: SearchResult, outcome: Outcome): Advised | un
             gpuHours: hours(outcome.seconds, outcome.choice.gpus) / hours(own.seconds, own.choice.gpus) - 1,
           },
         }),
-    ...(proved ? { edits } : {}),
+    ...(after === undefined || edits === undefined ? {} : { edits: [...edits, ...times] }),
   };
 }
 

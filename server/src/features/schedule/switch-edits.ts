@@ -1,9 +1,9 @@
-import { replaceValue, scalarText, type SyntaxEdit } from '../../syntax/edits';
-import type { ConfigNode, MapNode } from '../../syntax/tree';
+import type { SyntaxEdit } from '../../syntax/edits';
 import type { ResolvedPlan } from '../../plan/plan';
 import { writeField } from '../advise/write-field';
 import type { Analysis } from '../analysis';
 import { planField } from '../fields';
+import { durationEdits } from './duration-edits';
 import { passFactor } from './planned';
 import { isLooped, planUnder, type ScheduleAsk } from './variant';
 
@@ -13,33 +13,8 @@ export interface SwitchEdits {
   readonly also: readonly string[];
 }
 
-/** The mapping whose key begins at `start`, where it stands in the text itself. */
-function mapAt(node: ConfigNode, start: number): MapNode | undefined {
-  if (node.definition !== undefined) return undefined;
-  if (node.kind === 'list') return node.items.map((item) => mapAt(item, start)).find((found) => found !== undefined);
-  if (node.kind !== 'map') return undefined;
-  const own = node.entries.find(({ keySpan }) => keySpan.start === start)?.value;
-  if (own !== undefined) return own.kind === 'map' && own.definition === undefined ? own : undefined;
-  const around = node.entries.find(({ value }) => value.span.start <= start && start < value.span.end);
-  return around === undefined ? undefined : mapAt(around.value, start);
-}
-
-/** Typed times are those of one pass of the file's own schedule; another cuts a rank's work into other passes. A transfer stays. */
-function durationEdits({ tree, text }: Analysis, resolved: ResolvedPlan, factor: number): SyntaxEdit[] | undefined {
-  const stated = resolved.plan.pipeline.durations;
-  if (stated === undefined || factor === 1) return [];
-  const at = stated.at?.uri === undefined ? stated.at?.keySpan : undefined;
-  const [root] = tree.documents;
-  const map = at === undefined || root === undefined ? undefined : mapAt(root, at.start);
-  const edits = map?.entries.flatMap(({ key, value }): SyntaxEdit[] => {
-    if (key === 'comm' || value.kind !== 'scalar' || typeof value.value !== 'number' || value.definition !== undefined)
-      return [];
-    // Ten digits keep every time exact that a person would type, and no digits of binary fractions.
-    const scaled = Number((value.value * factor).toPrecision(10));
-    return [replaceValue(value, scalarText(scaled, tree.language), text)];
-  });
-  return edits?.length === map?.entries.filter(({ key }) => key !== 'comm').length ? edits : undefined;
-}
+/** Ten digits keep every time exact that a person would type, and no digits of binary fractions. */
+const EXACT = 10;
 
 /** Chunks a rank that the file has to state, take back or leave as they are (undefined). */
 function chunkEdits(
@@ -76,7 +51,7 @@ function splitEdits(
 export function editsBeside(analysis: Analysis, resolved: ResolvedPlan, ask: ScheduleAsk): SwitchEdits | undefined {
   const asked = planUnder(resolved, ask);
   const parts: readonly (readonly [string, readonly SyntaxEdit[] | undefined])[] = [
-    ['durations', durationEdits(analysis, resolved, passFactor(resolved, asked))],
+    ['durations', durationEdits(analysis, { passes: passFactor(resolved, asked), transfers: 1 }, EXACT)],
     ['chunks', chunkEdits(analysis, resolved, asked)],
     ['layers a stage', splitEdits(analysis, resolved, asked)],
   ];

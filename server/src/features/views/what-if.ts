@@ -1,6 +1,4 @@
 import type { TrainingInput } from '../../engine/memory/input';
-import { completeDurations } from '../../engine/schedule/durations';
-import { meanDurations, scaleDurations } from '../../engine/schedule/scale';
 import { ownChoice } from '../../engine/search/training-search';
 import type { Plan, ResolvedPlan } from '../../plan/plan';
 import { resolvePlan } from '../../plan/resolve';
@@ -16,7 +14,7 @@ import { DEFAULT_LOAD } from '../../engine/cost/serving-cost';
 import { candidateValues, withValue } from '../what-if';
 import { applyEdits, writeField } from '../advise/write-field';
 import { writeChoice } from '../advise/write-choice';
-import { planTimes, type PlanTimes } from '../schedule/planned';
+import { followingDurations, withScaledDurations } from '../schedule/duration-edits';
 import { noView } from './frame';
 
 function powers(from: number, to: number): number[] {
@@ -149,22 +147,6 @@ function tried(analysis: Analysis, plan: Plan): Analysis {
   };
 }
 
-/** Typed-in durations belong to the file's own sizes: other sizes take the share of them that the cost model sees. */
-function withScaledDurations(own: ResolvedPlan, next: ResolvedPlan): ResolvedPlan {
-  const stated = next.pipeline.durations;
-  if (stated === undefined) return next;
-  const modelled = (plan: ResolvedPlan): PlanTimes => {
-    const { durations: _, ...pipeline } = plan.pipeline;
-    return planTimes({ ...plan, pipeline });
-  };
-  const [before, after] = [modelled(own), modelled(next)];
-  if (before.origin !== 'model' || after.origin !== 'model') return next;
-  const share = (a: number, b: number): number => (a > 0 && b > 0 ? b / a : 1);
-  const factor = share(before.mean.F, after.mean.F);
-  const scaled = scaleDurations(completeDurations(stated), factor, share(before.mean.comm, after.mean.comm));
-  return { ...next, pipeline: { ...next.pipeline, durations: meanDurations(scaled) } };
-}
-
 /** The analysis that a picture of tried values is drawn from; the file's own where nothing is tried. */
 export function triedAnalysis(analysis: Analysis, values: Readonly<Record<string, WhatIfValue>> | undefined): Analysis {
   const { resolved } = analysis;
@@ -237,11 +219,12 @@ function provedEdits(
 ): readonly SyntaxEdit[] | undefined {
   const own = analysis.resolved === undefined ? undefined : trainingInputOf(analysis.resolved);
   const next = after.resolved === undefined ? undefined : trainingInputOf(after.resolved);
-  const edits =
+  const values =
     own !== undefined && next !== undefined
       ? trainingEdits(analysis, own, next, changed)
       : servingEdits(analysis, changed);
-  if (edits === undefined || edits.length === 0) return undefined;
+  if (values === undefined || values.length === 0) return undefined;
+  const edits = [...values, ...followingDurations(analysis, after.resolved)];
   const read = reanalyse(applyEdits(analysis.text, edits));
   const expected = after.memory?.peak.bytes;
   const found = read.memory?.peak.bytes;
