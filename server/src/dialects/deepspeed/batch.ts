@@ -1,6 +1,7 @@
 import type { Finding } from '../../plan/finding';
 import type { ResolvedPlan } from '../../plan/plan';
 import { statedWorld } from '../../plan/resolve-layout';
+import { largestDivisor } from '../../plan/rules/rule-context';
 import { deepSpeedFile } from './framework';
 import { placeIn, type Source } from './source';
 
@@ -71,8 +72,7 @@ export function expertFindings(source: Source, resolved: ResolvedPlan): Finding[
   const off = source.flag('expert_parallel.enabled') === false;
   if (off || size === undefined || size < 1 || at === undefined || experts === undefined || experts < 1) return [];
   if (size <= experts && experts % size === 0) return [];
-  let nearest = Math.min(size, experts);
-  while (experts % nearest !== 0) nearest -= 1;
+  const nearest = largestDivisor(experts, size);
   return [
     {
       rule: 'experts-not-divisible',

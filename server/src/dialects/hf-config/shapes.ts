@@ -1,5 +1,6 @@
 import type { ModelSpec } from '../../engine/model/spec';
 import type { Planned, Sourced } from '../../plan/plan';
+import { largestDivisor } from '../../plan/rules/rule-context';
 import { byDefault, derived, present } from '../common/sourced';
 import type { NamedFamily } from './families';
 import type { Fields } from './fields';
@@ -31,8 +32,7 @@ function checkHeads(heads: Sourced<number>, kvHeads: Sourced<number>, notes: Not
   if (heads.value % kvHeads.value === 0) return;
   const at = kvHeads.at ?? heads.at;
   if (at === undefined) return;
-  let nearest = Math.min(kvHeads.value, heads.value);
-  while (heads.value % nearest !== 0) nearest -= 1;
+  const nearest = largestDivisor(heads.value, kvHeads.value);
   notes.add(
     'kv-heads-not-dividing-heads',
     'error',
@@ -56,8 +56,7 @@ function headWidth(
   const width = hidden.value / heads.value;
   if (Number.isInteger(width)) return derived(width, 'hidden size / heads');
   const at = heads.at ?? hidden.at;
-  let nearest = heads.value;
-  while (hidden.value % nearest !== 0) nearest -= 1;
+  const nearest = largestDivisor(hidden.value, heads.value);
   if (at !== undefined) {
     notes.add(
       'head-width-not-whole',
@@ -218,8 +217,7 @@ function checkExperts(part: Part, notes: Notes): void {
   }
   if (expertGroups?.at === undefined) return;
   if (experts.value % expertGroups.value !== 0) {
-    let nearest = Math.min(expertGroups.value, experts.value);
-    while (experts.value % nearest !== 0) nearest -= 1;
+    const nearest = largestDivisor(experts.value, expertGroups.value);
     notes.add(
       'expert-groups-not-divisible',
       'error',

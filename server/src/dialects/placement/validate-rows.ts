@@ -8,10 +8,8 @@ interface ReadRow {
   readonly ids: readonly number[];
 }
 
-function list(values: readonly number[]): string {
-  const more = values.length > 5 ? ` and ${values.length - 5} more` : '';
-  return `${values.slice(0, 5).join(', ')}${more}`;
-}
+/** So many experts of a list are named, and the rest counted. */
+const NAMED = 5;
 
 /** Why `value` names no expert; undefined where it does. */
 function faultOf(value: number, experts: number | undefined): string | undefined {
@@ -44,27 +42,31 @@ function idsOf(row: PlacedRow, node: ConfigNode, { experts }: PlacementContext, 
   return fine ? ids : undefined;
 }
 
-function missingOf(ids: readonly number[], experts: number): number[] {
-  const held = new Set(ids);
-  const missing: number[] = [];
-  for (let expert = 0; expert < experts; expert += 1) if (!held.has(expert)) missing.push(expert);
-  return missing;
+/** Experts without a slot: how many there are, and the first few. A config may state any number of experts. */
+function missingOf(ids: readonly number[], experts: number): { readonly count: number; readonly first: number[] } {
+  const held = new Set(ids.filter((id) => id < experts));
+  const count = experts - held.size;
+  const first: number[] = [];
+  for (let expert = 0; expert < experts && first.length < Math.min(count, NAMED); expert += 1)
+    if (!held.has(expert)) first.push(expert);
+  return { count, first };
 }
 
 function checkMissing({ row, ids }: ReadRow, experts: number, stated: boolean, out: Sink): void {
-  const missing = missingOf(ids, experts);
-  if (missing.length === 0) return;
-  const verb = missing.length === 1 ? `expert ${list(missing)} has` : `experts ${list(missing)} have`;
+  const { count, first } = missingOf(ids, experts);
+  if (count === 0) return;
+  const named = `${first.join(', ')}${count > NAMED ? ` and ${count - NAMED} more` : ''}`;
+  const verb = count === 1 ? `expert ${named} has` : `experts ${named} have`;
   // Without a config the highest number may be the wrong one as well.
   const highest = experts - 1;
   const other =
-    !stated && missing.at(-1) === highest - 1 && ids.includes(highest)
+    !stated && count <= NAMED && first.at(-1) === highest - 1 && ids.includes(highest)
       ? ` If the model has ${highest} experts, ${highest} is out of range instead.`
       : '';
   out.add(
     'placement-expert-missing',
     'error',
-    `Layer ${row.layer}: logical ${verb} no replica, so tokens for ${missing.length === 1 ? 'it' : 'them'} have nowhere to go.${other}`,
+    `Layer ${row.layer}: logical ${verb} no replica, so tokens for ${count === 1 ? 'it' : 'them'} have nowhere to go.${other}`,
     row.node.span,
   );
 }
@@ -159,31 +161,41 @@ function checkWidth(width: number, found: RecognisedPlacement, context: Placemen
     );
 }
 
-/** Few numbers far above all others are slips rather than experts: they are told, and the experts are those below. */
+/**
+ * Few numbers far above all others are slips rather than experts, and so is every number that the slots of a row cannot
+ * reach, as each row holds all experts: they are told, and the experts are those below.
+ */
 function withoutStrays(rows: readonly ReadRow[], highest: number, out: Sink): number {
   const held = new Set<number>();
   let whole = 0;
+  let slots = 0;
   for (const { ids } of rows) {
     const own = new Set(ids);
     let next = 0;
     while (own.has(next)) next += 1;
     whole = Math.max(whole, next);
+    slots = Math.max(slots, ids.length);
     for (const id of own) held.add(id);
   }
   const strays = [...held].filter((id) => id >= whole).length;
-  if (strays === 0 || strays * 4 > whole || strays * 4 > highest + 1 - whole) return highest + 1;
+  const few = strays > 0 && strays * 4 <= whole && strays * 4 <= highest + 1 - whole;
+  if (!few && highest < slots) return highest + 1;
+  const bound = few ? whole : slots;
+  const range = few
+    ? `the other experts are 0 to ${whole - 1}`
+    : `${slots} slots hold experts 0 to ${slots - 1} at most`;
   for (const { row, ids } of rows) {
     const items = (row.devices ?? [row.node]).flatMap((node) => (node.kind === 'list' ? node.items : []));
     for (const [slot, id] of ids.entries())
-      if (id >= whole)
+      if (id >= bound)
         out.add(
           'placement-expert-number',
           'error',
-          `Layer ${row.layer}, slot ${slot}: ${id} is out of range; the other experts are 0 to ${whole - 1}.`,
+          `Layer ${row.layer}, slot ${slot}: ${id} is out of range; ${range}.`,
           items[slot]?.span ?? row.node.span,
         );
   }
-  return whole;
+  return few ? whole : Math.max(0, ...[...held].filter((id) => id < slots)) + 1;
 }
 
 /** Without a config the numbers in the file tell how many experts there are at least. */
@@ -198,7 +210,7 @@ function expertsOf(rows: readonly ReadRow[], context: PlacementContext, out: Sin
     experts > 1 &&
     experts % 2 === 1 &&
     first !== undefined &&
-    rows.every(({ ids }) => missingOf(ids, experts).length === 0)
+    rows.every(({ ids }) => missingOf(ids, experts).count === 0)
   )
     out.add(
       'placement-expert-missing',

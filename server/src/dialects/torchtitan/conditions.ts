@@ -1,3 +1,4 @@
+import { largestDivisor } from '../../plan/rules/rule-context';
 import { replaceFix } from '../common/findings';
 import type { Condition, Coverage } from '../common/conditions';
 import { coverageOf, isOn } from '../common/conditions';
@@ -58,8 +59,7 @@ export const expertMesh: Check = {
       return undefined;
     const ranks = shard * context * tensor;
     if (ranks % (expert * own) === 0) return undefined;
-    let near = Math.min(expert, Math.floor(ranks / own));
-    while (near > 1 && ranks % (near * own) !== 0) near -= 1;
+    const near = largestDivisor(Math.floor(ranks / own), expert);
     return `expert_parallel_degree ${expert} does not divide the ranks that experts are laid over, shard degree ${shard} × CP ${context} × TP ${tensor}${own > 1 ? ` ÷ ETP ${own}` : ''} = ${ranks / own}; the nearest legal value is ${near}.`;
   },
 };

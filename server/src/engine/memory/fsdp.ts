@@ -14,7 +14,7 @@ import { saved, sumSaved } from './saved';
 import { putStates } from './static-state';
 import { titanHeldGradients, titanLayerSaved, titanOpSaved, titanTransient } from './titan-saved';
 import type { LiveMicrobatches, StageCost } from './torch-pipeline';
-import { torchPeak } from './torch-pipeline';
+import { torchOrder, torchPeak } from './torch-pipeline';
 import type { StageModule, WeightTable } from './weights';
 import { stageWeights, weightTable } from './weights';
 
@@ -39,6 +39,8 @@ export interface FsdpPlan extends GatherWidths {
   readonly moe: LayerKind;
   readonly shard: number;
   readonly expertShard: number;
+  /** The order of the pipeline's passes, where there are stages: one for all ranks. */
+  readonly order?: ReturnType<typeof torchOrder>;
 }
 
 function layerKind(d: Dims, input: TrainingInput, moe: boolean): LayerKind {
@@ -78,6 +80,7 @@ export function planFsdp(input: TrainingInput): FsdpPlan {
     moe: layerKind(d, sequence, true),
     shard: layout.dataShard === undefined ? layout.data * layout.context : layout.dataShard,
     expertShard: Math.max(1, expertData(layout) / (layout.dataReplicate ?? 1)),
+    ...(layout.pipeline > 1 && { order: torchOrder(input) }),
     gathered: input.details?.lowPrecisionBytes ?? 2,
     gatheredLow: input.details?.gatherInFp8 === true ? 1 : (input.details?.lowPrecisionBytes ?? 2),
   };
@@ -167,7 +170,7 @@ export function fsdpRank(plan: FsdpPlan, rank: number, stages: readonly StageCon
   put(ledger, 'workspace', 'cuBLAS workspaces', 64 * MIB, `2 threads × ${num(32 * MIB)} B`, ['cluster.gpu']);
   putReceived(ledger, plan, stages);
   const resting = ledger.items.reduce((sum, item) => sum + item.bytes, 0);
-  if (input.layout.pipeline > 1) putPipelinePeak(ledger, plan, rank, stages, modules);
+  if (plan.order !== undefined) putPipelinePeak(ledger, plan, plan.order, rank, stages, modules);
   else putPlainPeak(ledger, plan, stages, modules);
   return { items: ledger.items, resting };
 }
@@ -327,6 +330,7 @@ function putPlainPeak(
 function putPipelinePeak(
   ledger: Ledger,
   plan: FsdpPlan,
+  order: ReturnType<typeof torchOrder>,
   rank: number,
   stages: readonly StageContent[],
   modules: readonly StageModule[],
@@ -340,6 +344,7 @@ function putPipelinePeak(
   const costs = stages.map((stage) => stageCost(plan, stage, loss, bytes.gradient));
   const live: LiveMicrobatches = torchPeak(
     input,
+    order,
     rank,
     stages.map(({ stage }) => stage),
     costs,

@@ -1,6 +1,6 @@
 import { buildOrder } from '../schedule/build';
 import { OP } from '../schedule/order';
-import type { ScheduleOrder } from '../schedule/order';
+import type { ScheduleOrder, ScheduleRefusal } from '../schedule/order';
 import { inFlightSets } from '../layout/in-flight';
 import { chunksPerRank } from '../layout/stages';
 import type { TrainingInput } from './input';
@@ -33,23 +33,32 @@ export interface LiveMicrobatches {
   readonly accumulating: readonly boolean[];
 }
 
+/** The order that a plan's schedule has, or why torch would not build it. */
+export function torchOrder({ layout, batch, pipeline }: TrainingInput): ScheduleOrder | ScheduleRefusal {
+  const chunks = chunksPerRank(pipeline.kind, layout.virtualPipeline);
+  return buildOrder({ kind: pipeline.kind, ranks: layout.pipeline, microbatches: batch.microbatches, chunks });
+}
+
 /**
  * Walks the order of one rank and returns its fullest moment.
  * A split backward recomputes at its input half and frees only at its weight half, which is why zero-bubble schedules undo full recompute.
  */
 export function torchPeak(
   input: TrainingInput,
+  order: ScheduleOrder | ScheduleRefusal,
   rank: number,
   stages: readonly number[],
   costs: readonly StageCost[],
 ): LiveMicrobatches {
   const { layout, batch, pipeline } = input;
-  const chunks = chunksPerRank(pipeline.kind, layout.virtualPipeline);
-  const order = buildOrder({ kind: pipeline.kind, ranks: layout.pipeline, microbatches: batch.microbatches, chunks });
   if ('rule' in order) {
     const [live] = inFlightSets(
       pipeline,
-      { pipeline: layout.pipeline, virtualPipeline: chunks, microbatches: batch.microbatches },
+      {
+        pipeline: layout.pipeline,
+        virtualPipeline: chunksPerRank(pipeline.kind, layout.virtualPipeline),
+        microbatches: batch.microbatches,
+      },
       rank,
     );
     return {

@@ -1,4 +1,5 @@
 import type { ResolvedPlan } from '../../plan/plan';
+import { largestDivisor } from '../../plan/rules/rule-context';
 
 /** The fields that the one word for a job's number format carries, `--bf16` and its like. */
 export const FORMAT = [
@@ -36,7 +37,6 @@ export interface SharedBatch {
 export function sharedBatch(global: number, micro: number, ranks: number): SharedBatch {
   const share = Math.floor(global / ranks);
   if (share < 1) return { micro: 1, accumulation: 1, global: ranks };
-  let fits = Math.min(micro, share);
-  while (share % fits !== 0) fits -= 1;
+  const fits = largestDivisor(share, micro);
   return { micro: fits, accumulation: share / fits, global: share * ranks };
 }

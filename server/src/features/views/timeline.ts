@@ -59,12 +59,11 @@ function memoryScale(
   const memory = resolved === own || resolved === undefined ? analysis.memory : estimateMemory(resolved);
   const worldSize = resolved?.layout?.worldSize ?? 0;
   if (memory === undefined || worldSize === 0) return {};
-  const byPipelineRank = Array.from(
-    { length: ranks },
-    (_, rank) =>
-      memory.classes.find(({ coordinates }) => coordinates.pp === rank) ??
-      memory.classes.find(({ stages }) => stages.includes(rank)),
-  );
+  // The first class of a rank or stage counts, and the last entry of a map wins.
+  const classes = memory.classes.toReversed();
+  const byCoordinate = new Map(classes.map((entry) => [entry.coordinates.pp, entry]));
+  const byStage = new Map(classes.flatMap((entry) => entry.stages.map((stage) => [stage, entry])));
+  const byPipelineRank = Array.from({ length: ranks }, (_, rank) => byCoordinate.get(rank) ?? byStage.get(rank));
   const staticBytes = byPipelineRank.map((entry) => (entry === undefined ? 0 : entry.total - entry.parts.activations));
   const perRank = byPipelineRank.map((entry, rank) => {
     const peak = peaks[rank] ?? 0;

@@ -50,6 +50,11 @@ export function divisors(value: number): number[] {
   return [...small, ...large];
 }
 
+/** The largest whole number up to `most` that divides `value`. */
+export function largestDivisor(value: number, most: number): number {
+  return divisors(value).findLast((divisor) => divisor <= most) ?? 1;
+}
+
 /** Up to two members of `candidates` nearest to `value`: one below, one above. */
 export function nearest(value: number, candidates: readonly number[]): number[] {
   const below = candidates.filter((candidate) => candidate < value).at(-1);
