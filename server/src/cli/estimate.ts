@@ -96,6 +96,7 @@ function headFacts(answer: Shown): string {
     ]);
     entries.push(['Fullest', `rank ${memory.peak.rank}, ${bytes(memory.peak.bytes)}`]);
   }
+  if (memory.uncounted !== undefined) entries.push(['Memory', `not counted: ${memory.uncounted}`]);
   if (kvCache !== undefined) {
     const room = kvCache.tokens === undefined ? '' : `, room for ${count(kvCache.tokens)} tokens an attention rank`;
     entries.push(['KV cache', `${count(kvCache.bytesPerToken)} B a token on one rank${room}`]);

@@ -8,6 +8,7 @@ import { fieldsInDocument } from './fields';
 import { count } from './format';
 import { placementTitle } from './placement/lens';
 import { servingCostTitle } from './serving-cost';
+import { whyUncounted } from './uncounted';
 
 /** Line of the parallel section: the first place where a degree stands, else the first value that we read, else the top. */
 function lensLine(analysis: Analysis): number {
@@ -55,7 +56,12 @@ export function codeLenses(analysis: Analysis): CodeLens[] {
   const memory = resolved.plan.task === 'model' ? modelAnswer(resolved) : memoryAnswer(analysis);
   const guess = resolved.plan.task !== 'model' && gpuIsAssumed(resolved) ? ' (GPU assumed)' : '';
   const lenses = [
-    lens(memory === undefined ? 'Memory: model or layout not known yet' : `${memory}${guess}`, 'shardlens.openMemory'),
+    lens(
+      memory === undefined
+        ? `Memory not counted: ${whyUncounted(analysis) ?? 'its sizes are not known'}`
+        : `${memory}${guess}`,
+      'shardlens.openMemory',
+    ),
   ];
   const pipeline = resolved.plan.task === 'training' ? pipelineAnswer(resolved, 'lens') : undefined;
   if (pipeline !== undefined) lenses.push(lens(pipeline, 'shardlens.openTimeline'));

@@ -8,6 +8,7 @@ import { parameterTotals } from './estimates';
 import { assumptionEffect } from './fit/assumed';
 import { fitOptions, type FitOption } from './fit/fit';
 import { servingTimeAnswer, type ServingTimeAnswer } from './serving-cost';
+import { whyUncounted } from './uncounted';
 
 /** One rank class of `shardlens estimate --format json`; bytes everywhere. */
 export interface EstimateClass {
@@ -55,6 +56,8 @@ export interface EstimateAnswer {
   readonly memory: {
     readonly rankClasses: readonly EstimateClass[];
     readonly peak: { readonly rank: number; readonly bytes: number };
+    /** Why no rank is counted, as the end of a sentence. */
+    readonly uncounted?: string;
   };
   readonly kvCache?: { readonly bytesPerToken: number; readonly tokens?: number; readonly maxConcurrency?: number };
   /** Training: a step, its parts, and the run where its length is stated. */
@@ -134,6 +137,7 @@ export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRef
         'the layout is not known: a parallel degree is not a positive whole number or comes from outside the file',
     };
   const { cluster, layout, assumptions } = resolved;
+  const uncounted = whyUncounted(analysis);
   const time = timeAnswer(analysis) ?? servingTimeAnswer(analysis);
   return {
     dialect: dialect.id,
@@ -150,6 +154,7 @@ export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRef
     memory: {
       rankClasses: rankClasses(analysis),
       peak: peakOf(analysis, totals.checkpoint.bytes),
+      ...(uncounted === undefined ? {} : { uncounted }),
     },
     ...(analysis.memory?.kvCache === undefined ? {} : { kvCache: analysis.memory.kvCache }),
     ...(time === undefined ? {} : { time }),

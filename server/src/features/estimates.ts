@@ -7,7 +7,7 @@ import { parameterCounts } from '../engine/model/parameters';
 import type { ResolvedPlan } from '../plan/plan';
 
 /** Sections that decide the bytes of a state: while one of their values is unknown, so are the bytes. */
-const DECISIVE = /^(?:optimizer|precision|recompute|quantization)\./;
+export const DECISIVE = /^(?:optimizer|precision|recompute|quantization)\./;
 
 /** Memory of every rank class; undefined while model, layout or batch are unknown, or when the engine refuses the sizes. */
 export function estimateMemory(resolved: ResolvedPlan): MemoryReport | undefined {

@@ -48,6 +48,8 @@ export type Planned<T> = { readonly [K in keyof T]?: Sourced<Exclude<T[K], undef
 export interface Unresolved {
   readonly path: string;
   readonly at: Place;
+  /** Why it is not known, as the end of a sentence, where it is no value that another tool fills in. */
+  readonly why?: string;
 }
 
 /** What one file says, in the field's own terms. The one vocabulary between dialects and engine. */

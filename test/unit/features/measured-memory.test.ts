@@ -69,7 +69,7 @@ describe('findings of measured memory', () => {
 datasets:
   - path: some/data
     type: alpaca
-sequence_len: 8192
+sequence_len: 12288
 sample_packing: ${packing}
 micro_batch_size: 2
 gradient_accumulation_steps: 4
@@ -78,6 +78,9 @@ optimizer: adamw_torch_fused
 learning_rate: 0.00002
 bf16: true
 gradient_checkpointing: true
+adapter: lora
+lora_r: 16
+lora_target_linear: true
 # shardlens: gpu=H100 gpus=8
 `;
     const analysis = analyzeText(file(false), { name: 'sft.yaml' });
@@ -86,6 +89,9 @@ gradient_checkpointing: true
     expect(names).toContain('variable-lengths-fragment-memory');
     const packed = analyzeText(file(true), { name: 'sft.yaml' }).findings.map(({ rule }) => rule);
     expect(packed).not.toContain('variable-lengths-fragment-memory');
+    // How many GPUs share the states is not known without a word of it.
+    const alone = analyzeText(file(false).replace(' gpus=8', ''), { name: 'sft.yaml' }).findings;
+    expect(alone.map(({ rule }) => rule)).not.toContain('variable-lengths-fragment-memory');
   });
 
   it('counts the communicators in the panel', () => {

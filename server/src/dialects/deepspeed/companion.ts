@@ -55,7 +55,16 @@ export function deepSpeedBeside(source: Source, key: string, read: ReadCompanion
   const root = found === undefined ? undefined : rootMap(found.file.tree);
   return {
     references: [reference],
-    unresolved: found === undefined ? [{ path: 'optimizer.zeroStage', at: placeOf(entry) }] : [],
+    unresolved:
+      found === undefined
+        ? [
+            {
+              path: 'optimizer.zeroStage',
+              at: placeOf(entry),
+              why: `the DeepSpeed file \`${target}\` is not there to read`,
+            },
+          ]
+        : [],
     layers: found === undefined || root === undefined ? [] : [{ root, uri: found.file.uri, prefix: DEEPSPEED }],
   };
 }

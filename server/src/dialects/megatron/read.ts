@@ -62,5 +62,11 @@ function frozenWeights(args: MegatronArguments): readonly Unresolved[] {
   const text = textOf(entry?.value);
   return entry === undefined || text === undefined || text === 'full'
     ? []
-    : [{ path: 'optimizer.trainable', at: placeOf(entry) }];
+    : [
+        {
+          path: 'optimizer.trainable',
+          at: placeOf(entry),
+          why: `what \`${entry.key}: ${text}\` leaves frozen is not modelled for this framework`,
+        },
+      ];
 }

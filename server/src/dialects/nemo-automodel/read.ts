@@ -142,10 +142,12 @@ function cluster(values: ConfigValues): Plan['cluster'] {
   return present<Plan['cluster']>({ nodes, gpusPerNode: each });
 }
 
+const FROZEN = 'what adapters (`peft`) leave frozen is not modelled for this framework';
+
 /** With adapters most weights have no gradients and no optimizer states, which the Plan cannot say. */
 function frozen(values: ConfigValues): readonly Unresolved[] {
   const entry = values.entry('peft');
-  return entry === undefined ? [] : [{ path: 'optimizer.trainable', at: placeOf(entry) }];
+  return entry === undefined ? [] : [{ path: 'optimizer.trainable', at: placeOf(entry), why: FROZEN }];
 }
 
 const HIDDEN = [

@@ -159,7 +159,9 @@ function recomputeOf(source: Source, { name, inverted, otherwise }: TrainerNames
 export function unknownMemory(source: Source, keys: readonly string[]): Sections['unresolved'] {
   return keys.flatMap((key) => {
     const at = source.flag(key) === false ? undefined : placeIn(source, key);
-    return at === undefined ? [] : [{ path: 'optimizer.kind', at }];
+    return at === undefined
+      ? []
+      : [{ path: 'optimizer.kind', at, why: `what \`${key}\` does to memory is not modelled` }];
   });
 }
 

@@ -4,6 +4,7 @@ import type { TrainingStack } from '../../engine/spec/training';
 import type { Finding } from '../../plan/finding';
 import type { ResolvedPlan, Sourced } from '../../plan/plan';
 import { placed } from '../../plan/rules/rule-context';
+import { certainWorld } from '../../plan/rules/world';
 import { getPath } from '../../syntax/query';
 import type { ConfigNode, ConfigTree } from '../../syntax/tree';
 import { outcomeOf } from '../fit/change';
@@ -121,11 +122,13 @@ function isOn(node: ConfigNode | undefined): boolean {
 export function variableLengths({ plan }: ResolvedPlan, memory: MemoryReport, tree: ConfigTree): Finding[] {
   const rank = fullest(memory);
   if (rank === undefined || plan.task !== 'training' || !FINE_TUNING.has(plan.dialect)) return [];
+  // How many ranks share the states is the launcher's to say: on one assumed GPU every plan is too full.
+  if (certainWorld(plan) === undefined) return [];
   const [root] = tree.documents;
   if (root === undefined || EVEN_LENGTHS.some((key) => isOn(getPath(root, [key])))) return [];
   const capacity = rank.capacity ?? Infinity;
-  // 51 GiB were reserved for 31 GiB with random lengths; with expandable segments 33.5.
-  if (rank.allocated * 1.6 < capacity) return [];
+  // What does not fit at all has a finding of its own. 51 GiB were reserved for 31 GiB with random lengths; with expandable segments 33.5.
+  if (rank.allocated * 1.6 < capacity || rank.allocated > capacity) return [];
   return [
     {
       rule: 'variable-lengths-fragment-memory',

@@ -10,6 +10,7 @@ import { fitOptions } from '../fit/fit';
 import { stageList } from '../format';
 import { numericsOf } from '../numerics';
 import { outsideText } from '../rules/measured-memory';
+import { whyUncounted } from '../uncounted';
 import { noView, viewAssumptions, viewFrame } from './frame';
 
 function itemView(analysis: Analysis, item: MemoryItem): MemoryItemView {
@@ -69,7 +70,7 @@ export function memoryView(analysis: Analysis): MemoryAnswer {
   const totals = resolved === undefined ? undefined : parameterTotals(resolved);
   if (resolved?.model === undefined || totals === undefined) return noView(analysis, 'The model is not known.');
   if (memory === undefined && resolved.plan.task !== 'model')
-    return noView(analysis, 'The memory of this plan cannot be computed yet.');
+    return noView(analysis, `Memory is not counted: ${whyUncounted(analysis) ?? 'the plan is not complete'}.`);
   const { cluster, layout } = resolved;
   const numerics = numericsOf(resolved);
   const outside = outsideText(resolved);

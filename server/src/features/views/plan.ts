@@ -6,6 +6,7 @@ import { gpuIsAssumed, memoryAnswer, modelAnswer } from '../answers';
 import { linkTo, planField } from '../fields';
 import { count } from '../format';
 import { placementTitle } from '../placement/lens';
+import { whyUncounted } from '../uncounted';
 
 const FACTS: readonly (readonly [field: string, label: string])[] = [
   ['model.name', 'Model'],
@@ -51,9 +52,9 @@ function summary(analysis: Analysis): string {
     resolved.cluster === undefined
       ? 'GPU not known'
       : `${world ?? ''}${resolved.cluster.gpu}${gpuIsAssumed(resolved) ? ' (assumed)' : ''}`;
-  return [resolved.model?.name ?? 'model not known', gpu, memoryAnswer(analysis)]
-    .filter((part) => part !== undefined)
-    .join(' · ');
+  const why = resolved.model === undefined ? undefined : whyUncounted(analysis);
+  const memory = why === undefined ? memoryAnswer(analysis) : `memory not counted: ${why}`;
+  return [resolved.model?.name ?? 'model not known', gpu, memory].filter((part) => part !== undefined).join(' · ');
 }
 
 /** What the file was taken for, and where model and cluster come from: the status item. */

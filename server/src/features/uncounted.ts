@@ -1,0 +1,31 @@
+import type { Unresolved } from '../plan/plan';
+import type { Analysis } from './analysis';
+import { DECISIVE } from './estimates';
+
+/** The words of a line up to its value, for values that come from another tool. */
+function keyAt({ lines, text }: Analysis, { at }: Unresolved): { readonly key: string; readonly line: number } {
+  const line = lines.positionAt(at.span.start).line;
+  const source = text.split('\n', line + 1)[line] ?? '';
+  const key = /[\w.-]+(?=["']?\s*[:=])/.exec(source)?.[0] ?? source.trim().slice(0, 40);
+  return { key, line: line + 1 };
+}
+
+function outside(analysis: Analysis, open: Unresolved): string {
+  if (open.why !== undefined) return open.why;
+  if (open.at.uri !== undefined) return `${open.path} comes from another file and is not known here`;
+  const { key, line } = keyAt(analysis, open);
+  return `the value of \`${key}\` (line ${line}) is filled in by another tool and is not known here`;
+}
+
+/** Why the memory of a plan is not counted, as the end of a sentence; undefined where it is, or where the file asks for none. */
+export function whyUncounted(analysis: Analysis): string | undefined {
+  const { resolved, memory } = analysis;
+  if (resolved === undefined || memory !== undefined || resolved.plan.task === 'model') return undefined;
+  if (resolved.model === undefined) return 'the model is not known';
+  if (resolved.layout === undefined) return 'the layout is not known';
+  const open = resolved.plan.unresolved.find(({ path }) => DECISIVE.test(path));
+  if (open !== undefined) return outside(analysis, open);
+  if (resolved.plan.task === 'training' && resolved.batch === undefined)
+    return 'the microbatch or the sequence length is not known';
+  return 'its sizes do not make a layout that can be counted';
+}

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { codeLenses } from '../../../server/src/features/code-lens';
+import { estimateAnswer } from '../../../server/src/features/estimate';
+import { whyUncounted } from '../../../server/src/features/uncounted';
+import { memoryView } from '../../../server/src/features/views/memory';
+import { planView } from '../../../server/src/features/views/plan';
+import { analyzeText } from './support';
+
+const AXOLOTL = `base_model: meta-llama/Llama-3.1-8B
+datasets:
+  - path: some/data
+    type: alpaca
+sequence_len: 4096
+micro_batch_size: 1
+gradient_accumulation_steps: 4
+num_epochs: 1
+optimizer: adamw_torch_fused
+learning_rate: 0.00002
+bf16: true
+`;
+
+const why = (text: string, name = 'sft.yaml'): string | undefined => whyUncounted(analyzeText(text, { name }));
+
+describe('why memory is not counted', () => {
+  it('is not asked where it is counted', () => {
+    expect(why(AXOLOTL)).toBeUndefined();
+  });
+
+  it.each([
+    ['unfrozen_parameters:\n  - lm_head.weight\n', 'what `unfrozen_parameters` does to memory is not modelled'],
+    [
+      'deepspeed: deepspeed_configs/zero3.json\n',
+      'the DeepSpeed file `deepspeed_configs/zero3.json` is not there to read',
+    ],
+  ])('names the setting: %s', (rest, expected) => {
+    expect(why(AXOLOTL + rest)).toBe(expected);
+  });
+
+  it('names a value that another tool fills in', () => {
+    const megatron = `MODEL_ARGS:
+  --num-layers: 24
+  --hidden-size: 2048
+  --num-attention-heads: 16
+  --vocab-size: 32000
+  --seq-length: 4096
+  --micro-batch-size: 1
+  --global-batch-size: 64
+  --tensor-model-parallel-size: 2
+  --recompute-granularity: \${RECOMPUTE}
+`;
+    expect(why(megatron, 'model_config.yaml')).toMatch(
+      /`--recompute-granularity` \(line 10\) is filled in by another tool/,
+    );
+  });
+
+  it('says so in the estimate, the panel, the lens and the status', () => {
+    const analysis = analyzeText(`${AXOLOTL}unfrozen_parameters: [lm_head.weight]\n`, { name: 'sft.yaml' });
+    const sentence = /not counted: what `unfrozen_parameters` does to memory is not modelled/;
+    const answer = estimateAnswer(analysis);
+    expect('memory' in answer ? answer.memory.uncounted : '').toMatch(/unfrozen_parameters/);
+    const view = memoryView(analysis);
+    expect('reason' in view ? view.reason : '').toMatch(sentence);
+    const plan = planView(analysis);
+    expect('summary' in plan ? plan.summary : '').toMatch(sentence);
+    expect(codeLenses(analysis).map(({ command }) => command?.title)).toContainEqual(expect.stringMatching(sentence));
+  });
+});
