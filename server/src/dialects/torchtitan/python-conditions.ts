@@ -1,4 +1,4 @@
-import type { Condition } from '../common/conditions';
+import { coverageOf, type Condition, type Coverage } from '../common/conditions';
 import { checkpoints, expertMesh, expertTensor, fsdpPolicy, recompute, shardDegree, warmup } from './conditions';
 import { microbatches, stageCounts, unevenStages, unknownSchedule } from './conditions-pipeline';
 import type { TitanJob } from './job';
@@ -151,3 +151,6 @@ export function pythonConditions(text: string): readonly Check[] {
     ...(text.includes('disable_cuda_graphs') ? [graphs] : []),
   ];
 }
+
+/** Gathered rules of the checks that only the releases with Python configs have. */
+export const torchtitanPythonCoverage: readonly Coverage[] = coverageOf([...IN_TOKENS, graphs]);
