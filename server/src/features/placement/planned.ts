@@ -82,6 +82,9 @@ function nodesOf(gpus: number, perNode: number): number {
   return Math.max(1, gpus % perNode === 0 ? gpus / perNode : 1);
 }
 
+/** No model has as many experts, slots or GPUs as this; what a slip of the keyboard asks for is not laid out. */
+const LARGEST_SHAPE = 65_536;
+
 /** Sizes of a placement file: its own widths, the model and GPUs that comment or workspace file give it, else a guess that is told. */
 function fileShape(
   resolved: ResolvedPlan,
@@ -90,13 +93,15 @@ function fileShape(
 ): { readonly shape: PlacementShape; readonly notes: string[] } | undefined {
   const known = knownOf(resolved);
   const { gpus: total, nodes, gpusPerNode } = resolved.plan.cluster;
+  const width = map?.physicalToLogical[0]?.length;
   const highest = map?.physicalToLogical.reduce((most, row) => row.reduce((a, b) => Math.max(a, b), most), -1) ?? -1;
-  const experts = known?.experts ?? loads?.loads[0]?.length ?? highest + 1;
-  const slots = sizes.slots ?? map?.physicalToLogical[0]?.length ?? experts;
+  // Every expert has a slot in each row: a number that the slots cannot reach is a slip and no expert.
+  const experts = known?.experts ?? loads?.loads[0]?.length ?? Math.min(highest + 1, width ?? 0);
+  const slots = sizes.slots ?? width ?? experts;
   const product = nodes === undefined || gpusPerNode === undefined ? undefined : nodes.value * gpusPerNode.value;
   const stated = sizes.gpus ?? map?.gpus ?? total?.value ?? product;
   const gpus = stated ?? guessedGpus(slots, experts);
-  if (experts <= 0 || gpus <= 1) return undefined;
+  if (experts <= 0 || gpus <= 1 || Math.max(experts, slots, gpus) > LARGEST_SHAPE) return undefined;
   const rows = map?.physicalToLogical.length ?? loads?.loads.length ?? 0;
   const shape = {
     layers: rows,
