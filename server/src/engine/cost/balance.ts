@@ -1,5 +1,5 @@
 import type { TrainingInput } from '../memory/input';
-import { chunksPerRank } from '../layout/stages';
+import { chunksPerRank, isVShaped } from '../layout/stages';
 import type { Machine } from './rates';
 import { passSeconds, settingOf, stageTimes } from './stage-times';
 
@@ -24,6 +24,35 @@ export function fillStages(
     out.push(count);
   }
   return layer === costs.length ? out : undefined;
+}
+
+/**
+ * The same for schedules that fold: rank r works on stage r and on its mirror, so both together stay within `limit`. From the
+ * outermost rank inwards, each layer goes to the side that has less; both sides of a rank stay about as long.
+ */
+export function fillFolded(
+  costs: readonly number[],
+  ranks: number,
+  first: number,
+  last: number,
+  limit: number,
+): number[] | undefined {
+  const out = new Array<number>(2 * ranks).fill(0);
+  let [front, back] = [0, costs.length];
+  for (let rank = 0; rank < ranks; rank += 1) {
+    const mirror = 2 * ranks - 1 - rank;
+    let [near, far] = rank === 0 ? [first, last] : [0, 0];
+    while (front < back) {
+      const nearer = near <= far;
+      const cost = costs[nearer ? front : back - 1] ?? 0;
+      if (near + far + cost > limit * (1 + 1e-9)) break;
+      const stage = nearer ? rank : mirror;
+      out[stage] = (out[stage] ?? 0) + 1;
+      if (nearer) [near, front] = [near + cost, front + 1];
+      else [far, back] = [far + cost, back - 1];
+    }
+  }
+  return front === back ? out : undefined;
 }
 
 /** Stages x layers beyond which the even split is not searched for: the greedy one is as fast, only less even. */
@@ -76,7 +105,7 @@ function evenly(
 
 /**
  * Decoder layers of every stage such that the slowest stage is as fast as can be, counting embedding, head and multi-token-prediction
- * layers where they stand, and the others as even as that allows. The linear partition problem, by bisection on the slowest stage's time.
+ * layers where they stand, and the others as even as that allows; under a schedule that folds, the slowest rank. The linear partition problem, by bisection on the slowest stage's time.
  */
 export function balancedStages(input: TrainingInput, machine: Machine): readonly number[] {
   const { model, layout, pipeline } = input;
@@ -97,12 +126,16 @@ export function balancedStages(input: TrainingInput, machine: Machine): readonly
   const costs = Array.from({ length: model.layers }, (_, layer) => seconds({ ...none, firstLayer: layer, layers: 1 }));
   const first = seconds({ ...none, embedding: true });
   const last = seconds({ ...none, head: true, mtpLayers: model.mtpLayers ?? 0 });
+  const folded = isVShaped(pipeline.kind);
+  const fill = (limit: number): number[] | undefined =>
+    folded ? fillFolded(costs, layout.pipeline, first, last, limit) : fillStages(costs, stages, first, last, limit);
   let low = Math.max(last, first, ...costs);
-  let high = low + costs.reduce((sum, cost) => sum + cost, 0) + first;
+  let high = low + costs.reduce((sum, cost) => sum + cost, 0) + first + last;
   for (let step = 0; step < 40; step += 1) {
     const middle = (low + high) / 2;
-    if (fillStages(costs, stages, first, last, middle) === undefined) low = middle;
+    if (fill(middle) === undefined) low = middle;
     else high = middle;
   }
+  if (folded) return fill(high) ?? [];
   return evenly(costs, stages, first, last, high) ?? fillStages(costs, stages, first, last, high) ?? [];
 }
