@@ -48,6 +48,13 @@ describe('NeMo Automodel', () => {
     expect(readAs('nemo-automodel', old).findings).toEqual([]);
   });
 
+  it('reads checkpointing where files of 2025 have it', () => {
+    const old = FIXTURE.replace('  activation_checkpointing: true\n', '').concat(
+      'parallelizer:\n  _target_: nemo_automodel.components.moe.parallelizer.parallelize_model\n  activation_checkpointing: true\n',
+    );
+    expect(readAs('nemo-automodel', old).plan.recompute.granularity?.value).toBe('full');
+  });
+
   itJudges('nemo-automodel', 'yaml', CASES);
 
   it('has a case for every rule of its table', () => {

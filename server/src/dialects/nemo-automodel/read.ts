@@ -168,7 +168,12 @@ export function readAutomodel(tree: ConfigTree): DialectReading {
   const model = whichOf(values, ['model.pretrained_model_name_or_path', 'model.config.pretrained_model_name_or_path']);
   const name = values.entry(model);
   const text = values.text(model);
-  const recompute = flag(values, 'distributed.activation_checkpointing', false);
+  // Files of 2025 hand it to the function that builds the parallel model.
+  const recompute = flag(
+    values,
+    whichOf(values, ['parallelizer.activation_checkpointing', 'distributed.activation_checkpointing']),
+    false,
+  );
   const plan: Plan = {
     ...emptyTraining('nemo-automodel'),
     model: name === undefined || text === undefined ? {} : { name: written(text, name) },
