@@ -35,6 +35,8 @@ const FORMATS = ['registry', 'presets', 'schema', 'hf-config/model', 'placement/
 );
 /** Conversion from one format to another, opened by the first command that asks for it. */
 const TRANSLATE = ['server/src/features/translate/translate'];
+/** Readers of recorded loads in the binary formats of torch and safetensors, opened by the first config that names one. */
+const RECORDINGS = ['recorder', 'trt-statistics'].map((name) => `server/src/features/placement/${name}`);
 /** Python's grammar, opened by the first Python config. */
 const PYTHON = ['server/src/syntax/python'];
 
@@ -73,6 +75,7 @@ const webName = (name) => `shardlens${name[0].toUpperCase()}${name.slice(1)}`;
 const allApart = (file) => [
   apart(FORMATS, file('dialects')),
   apart(TRANSLATE, file('translate')),
+  apart(RECORDINGS, file('recordings')),
   apart(PYTHON, file('python')),
 ];
 
@@ -130,6 +133,7 @@ const translateEntry = (file) => ({
   ...entryOf(TRANSLATE),
   plugins: [packSchemas, findsShared, apart(FORMATS, file('dialects'))],
 });
+const recordingsEntry = entryOf(RECORDINGS);
 const pythonEntry = entryOf(PYTHON);
 
 const common = {
@@ -154,7 +158,7 @@ const webview = (name) => ({
 });
 
 const nodePlugins = [...common.plugins, loadsPackages, ...allApart(nodeFile)];
-const APART_FILES = ['./dialects.js', './translate.js', './parsers.js', './python.js'];
+const APART_FILES = ['dialects', 'translate', 'parsers', 'recordings', 'python'].map((name) => `./${name}.js`);
 
 const bundles = [
   // The language client is a file of its own, loaded when a config is opened: starting the editor stays cheap.
@@ -170,6 +174,7 @@ const bundles = [
   { ...node, ...formatsEntry, outfile: 'dist/dialects.js' },
   { ...node, ...translateEntry(nodeFile), external: ['./dialects.js'], outfile: 'dist/translate.js' },
   { ...node, ...parsersEntry, outfile: 'dist/parsers.js' },
+  { ...node, ...recordingsEntry, outfile: 'dist/recordings.js' },
   { ...node, ...pythonEntry, outfile: 'dist/python.js' },
   {
     ...node,
@@ -200,6 +205,13 @@ const bundles = [
     format: 'iife',
     globalName: webName('translate'),
     outfile: 'dist/web/translate.js',
+  },
+  {
+    ...browser,
+    ...recordingsEntry,
+    format: 'iife',
+    globalName: webName('recordings'),
+    outfile: 'dist/web/recordings.js',
   },
   { ...browser, ...pythonEntry, format: 'iife', globalName: webName('python'), outfile: 'dist/web/python.js' },
   {

@@ -15,6 +15,7 @@ export function activate(context: vscode.ExtensionContext): ShardlensApi {
     worker.postMessage({
       dialects: script('dialects.js'),
       translate: script('translate.js'),
+      recordings: script('recordings.js'),
       python: script('python.js'),
     } satisfies WorkerStart);
     return Promise.resolve(new LanguageClient('shardlens', 'Shardlens', worker, options));
