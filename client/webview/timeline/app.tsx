@@ -200,6 +200,7 @@ function Pictures({ panel, model, choices, extras, theme, handle, onCommand }: P
         label={`Schedule of ${view.ranks} ranks. Arrow keys move between blocks, question mark lists all keys.`}
         kept={keptView(panel)}
         handle={handle}
+        twin={other}
         onSelect={choices.choose}
         onRank={choices.setRank}
         onView={(kept) => panel.keep({ ...kept })}
@@ -218,6 +219,7 @@ function Pictures({ panel, model, choices, extras, theme, handle, onCommand }: P
             label={`${kindTitle(compared.view.kind)} for comparison, on the same axis.`}
             kept={undefined}
             handle={other}
+            twin={handle}
             onSelect={nothing}
             onRank={nothing}
             onView={nothing}

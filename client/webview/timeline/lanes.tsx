@@ -34,6 +34,8 @@ export interface LanesHandle {
   /** Brings a block into view and says what it is. */
   readonly show: (index: number) => void;
   readonly setAxis: (axis: Axis) => void;
+  readonly playing: () => boolean;
+  readonly play: (on: boolean) => void;
 }
 
 export interface LanesProps {
@@ -54,6 +56,8 @@ export interface LanesProps {
   /** The view to begin with, from before a reload. */
   readonly kept: KeptView | undefined;
   readonly handle: RefObject<LanesHandle | null>;
+  /** The other of two pictures on one axis: they play together. */
+  readonly twin: RefObject<LanesHandle | null>;
   readonly onSelect: (index: number) => void;
   readonly onRank: (rank: number) => void;
   /** Commands that are not about the window. */
@@ -139,11 +143,20 @@ export function Lanes(props: LanesProps): JSX.Element {
   const { model, theme, selected } = props;
   const view = useLaneView(props.extent ?? model.view.makespan, props.kept);
   const stage = useRef<StageHandle>(null);
-  const play = usePlayback(view, stage, () => model.view.makespan);
+  const toggle = usePlayback(view, stage, () => model.view.makespan);
+  const play = (on: boolean): void => {
+    if ((view.play !== undefined) !== on) toggle();
+  };
+  const playBoth = (): void => {
+    // Where one has come to its end already, the next press stops the other.
+    const on = view.play === undefined && props.twin.current?.playing() !== true;
+    play(on);
+    props.twin.current?.play(on);
+  };
   const scratch = useRef(createLaneScratch()).current;
   const [tip, setTip] = useState<Tip | undefined>(undefined);
   const [focused, setFocused] = useState(false);
-  const control = controls(props, view, stage, setTip, play);
+  const control = controls(props, view, stage, setTip, playBoth);
   const { layout } = control;
   const input = useLaneInput({
     axis: () => view.axis,
@@ -166,7 +179,8 @@ export function Lanes(props: LanesProps): JSX.Element {
       if (index >= 0) control.setAxis(zoomTo(view.axis, ...blockSpan(model, index)));
     },
   });
-  props.handle.current = { run: control.run, axis: () => view.axis, show: control.show, setAxis: control.setAxis };
+  const { run, show, setAxis } = control;
+  props.handle.current = { run, axis: () => view.axis, show, setAxis, playing: () => view.play !== undefined, play };
   useEffect(() => {
     // The window is restored once the first picture has a size to scroll in.
     if (props.kept !== undefined) stage.current?.scrollTo(props.kept.scroll);
