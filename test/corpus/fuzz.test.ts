@@ -26,6 +26,8 @@ const VALUES = [
   '${x}',
   '{{ y }}',
 ];
+/** Sizes that a slip of the keyboard writes: whole, positive and beyond every machine. */
+const SIZES = ['3', '984', '8192', '65536', '1000000', '2147483647', '100000000000'];
 const BROKEN = ['{', '}', '[', ']', '"', "'", ':', ',', '\t', '&a', '*a', '<<: *b', '\u0000', '\\', '#', '|', '---\n'];
 
 type Pick = (bound: number) => number;
@@ -41,7 +43,7 @@ function lineRange(text: string, pick: Pick): [start: number, end: number] {
 function edited(text: string, pick: Pick): string {
   const [start, end] = lineRange(text, pick);
   const line = text.slice(start, end);
-  switch (pick(6)) {
+  switch (pick(7)) {
     case 0:
       return text.slice(0, start) + text.slice(end);
     case 1:
@@ -58,6 +60,8 @@ function edited(text: string, pick: Pick): string {
       const at = pick(text.length + 1);
       return text.slice(0, at) + (BROKEN[pick(BROKEN.length)] ?? '') + text.slice(at);
     }
+    case 5:
+      return text.slice(0, start) + line.replace(/\d+/, SIZES[pick(SIZES.length)] ?? '') + text.slice(end);
     default: {
       const at = pick(text.length + 1);
       return text.slice(0, at) + text.slice(at + 1 + pick(40));

@@ -35,10 +35,14 @@ export function servingInputOf(resolved: ResolvedPlan): ServingInput | undefined
   return { model, layout, quantization, experts, serving, ...(cluster === undefined ? {} : { cluster }) };
 }
 
+/** Far more stages than any model has layers: what a slip of the keyboard asks for is not counted rank by rank. */
+const MOST_STAGES = 8_192;
+
 /** What the engine computes a training job from; undefined while model, layout or batch are unknown, or for another task. */
 export function trainingInputOf(resolved: ResolvedPlan): TrainingInput | undefined {
   const { model, layout, cluster, quantization, experts, batch, precision, optimizer, recompute, pipeline } = resolved;
   if (model === undefined || layout === undefined || batch === undefined) return undefined;
+  if (layout.pipeline * (layout.virtualPipeline ?? 1) > MOST_STAGES) return undefined;
   const { details } = resolved.plan;
   return {
     model,

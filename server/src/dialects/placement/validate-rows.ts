@@ -228,7 +228,9 @@ export function checkRows(
   context: PlacementContext,
   out: Sink,
 ): void {
-  const read = rows.flatMap((row) => readRow(row, context, out) ?? []);
+  // A row whose key is no layer is told by its key.
+  const layers = rows.filter(({ layer }) => Number.isInteger(layer));
+  const read = layers.flatMap((row) => readRow(row, context, out) ?? []);
   const width = read[0]?.ids.length;
   if (width === undefined) return;
   if (width === 0) {
