@@ -79,7 +79,7 @@ const MODELS = filesOf(modelFiles, normal);
 const GPUS = filesOf(hardwareFiles, gpuWord);
 
 /** Endings of repository names that leave the shape as it is. */
-const TUNED = /-(?:instruct|chat|base|thinking|hf|it|bf16|\d{4})$/;
+const TUNED = /-(?:instruct|chat|base|thinking|hf|it|bf16|fp16|\d{4})$/;
 
 function matching(name: string): PresetFile | undefined {
   for (let word = normal(name); word.length > 0;) {
@@ -99,10 +99,52 @@ function withoutPlaces<T>(section: Planned<T>): Planned<T> {
   return Object.fromEntries(entries) as Planned<T>;
 }
 
+type Quantization = readonly [ending: RegExp, method: QuantizationSpec['method'], groupSize?: number];
+
+/** Endings of repositories that hold a quantized copy of a model, in the usual way of whoever publishes such. */
+const QUANTIZED: readonly Quantization[] = [
+  [/-fp8-(?:dynamic|channel)$/, 'fp8-channel'],
+  [/-fp8(?:-(?:block|kv))?$/, 'fp8-tensor'],
+  [/-(?:nvfp4|fp4)(?:-v\d)?$/, 'nvfp4', 16],
+  [/-mxfp4$/, 'mxfp4', 32],
+  [/-(?:unsloth-)?bnb-4bit$/, 'bnb-4bit'],
+  [/-(?:awq(?:-int4)?|gptq(?:-int4)?|int4(?:-awq)?|(?:quantized\.)?w4a16)$/, 'int4-group', 128],
+  [/-(?:gptq-int8|int8|(?:quantized\.)?w8a8)$/, 'int8'],
+];
+/** Those whose FP8 checkpoints have a scale a block of 128 × 128. */
+const BLOCKS = /^(?:qwen|zai-org|deepseek-ai|minimaxai|moonshotai|thudm)\//i;
+
+/** What the name of a quantized copy says: assumed, because only its config.json knows which modules it leaves alone. */
+function quantizedCopy(name: string): ModelPreset | undefined {
+  const word = normal(name);
+  const found = QUANTIZED.find(([ending]) => ending.test(word));
+  if (found === undefined) return undefined;
+  const [ending, method, groupSize] = found;
+  const base = matching(word.replace(ending, ''));
+  if (base === undefined) return undefined;
+  const blocks = method === 'fp8-tensor' && BLOCKS.test(name);
+  const says = <T>(value: T): Sourced<T> => ({ value, origin: 'assumed', note: `what the name ${name} says` });
+  const sizes: Planned<QuantizationSpec> = blocks ? { blockRows: says(128), blockColumns: says(128) } : {};
+  return {
+    ...presetOf(base),
+    quantization: {
+      method: says(blocks ? 'fp8-block' : method),
+      baseDType: says('BF16'),
+      ...sizes,
+      ...(groupSize === undefined ? {} : { groupSize: says(groupSize) }),
+      // Copies of latent attention in four bits leave it as it was.
+      ...(method === 'nvfp4' && base.file['kv_lora_rank'] !== undefined ? { excluded: says(['*self_attn*']) } : {}),
+    },
+  };
+}
+
 /** The preset of a model by repository name, with or without the organisation, in any case, or by an alias. */
 export function findModel(name: string): ModelPreset | undefined {
   const found = matching(name);
-  if (found === undefined) return undefined;
+  return found === undefined ? quantizedCopy(name) : presetOf(found);
+}
+
+function presetOf(found: PresetFile): ModelPreset {
   const { model, quantization, kvDType } = modelFromConfig(nodeOf(found.file));
   return {
     name: found.name,

@@ -142,8 +142,10 @@ function withModel(
 function nameOf(parts: ModelParts, plan: Plan): Pick<Planned<ModelSpec>, 'name'> {
   const name = parts.model.name ?? plan.model.name;
   if (name === undefined) return {};
-  const { at, label } = plan.model.name ?? {};
-  return { name: { ...name, ...(at === undefined ? {} : { at }), ...(label === undefined ? {} : { label }) } };
+  const { at, label, value } = plan.model.name ?? {};
+  // A repository keeps its own name: `GLM-4.6` has the shape of a GLM-4.5 and is none.
+  const own = value !== undefined && /^[\w.-]+\/[\w.-]+$/.test(value) ? { value } : {};
+  return { name: { ...name, ...own, ...(at === undefined ? {} : { at }), ...(label === undefined ? {} : { label }) } };
 }
 
 const DEFAULT_GPU = 'H100';

@@ -47,6 +47,29 @@ describe('model presets', () => {
     expect(findModel(name)?.name).toBe(expected);
   });
 
+  it.each([
+    ['Qwen/Qwen3-32B-FP8', 'Qwen/Qwen3-32B', 'fp8-block'],
+    ['RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic', 'meta-llama/Llama-3.1-70B', 'fp8-channel'],
+    ['nvidia/Llama-3.3-70B-Instruct-FP8', 'meta-llama/Llama-3.1-70B', 'fp8-tensor'],
+    ['nvidia/DeepSeek-R1-0528-FP4-v2', 'deepseek-ai/DeepSeek-R1', 'nvfp4'],
+    ['TechxGenus/Meta-Llama-3-8B-Instruct-AWQ', 'meta-llama/Llama-3.1-8B', 'int4-group'],
+    ['Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4', 'Qwen/Qwen2.5-14B', 'int4-group'],
+    ['unsloth/Llama-3.2-3B-Instruct-bnb-4bit', 'meta-llama/Llama-3.2-3B', 'bnb-4bit'],
+    // A preset of its own knows better than its name.
+    ['Qwen/Qwen3-30B-A3B-FP8', 'Qwen/Qwen3-30B-A3B-FP8', 'fp8-block'],
+  ])('%s is a copy of %s in %s', (name, base, method) => {
+    const found = findModel(name);
+    expect(found?.name).toBe(base);
+    expect(found?.quantization.method?.value).toBe(method);
+  });
+
+  it('of copies are assumed, and leave latent attention in four bits alone', () => {
+    const { quantization } = findModel('nvidia/DeepSeek-R1-0528-FP4') ?? { quantization: {} };
+    for (const value of Object.values(quantization)) expect(value.origin).toBe('assumed');
+    expect(quantization.excluded?.value).toEqual(['*self_attn*']);
+    expect(findModel('nobody/no-such-model-FP8')).toBeUndefined();
+  });
+
   it('carry no place: they stand in no document', () => {
     const { model, quantization } = findModel('DeepSeek-V3') ?? { model: {}, quantization: {} };
     for (const value of [...Object.values(model), ...Object.values(quantization)])

@@ -131,7 +131,8 @@ function quantizedCheckpoint(source: Source, resolved: ResolvedPlan): Finding[] 
   const at = placeIn(source, 'model_name_or_path');
   const name = source.text('model_name_or_path') ?? '';
   const method = resolved.quantization.method;
-  const stated = method === 'int4-group' || method === 'int8';
+  const told = resolved.plan.quantization.method;
+  const stated = told !== undefined && told.origin !== 'assumed' && (method === 'int4-group' || method === 'int8');
   if (at === undefined || (!stated && !/[-_](gptq|awq|aqlm)\b/i.test(name))) return [];
   const stage = placeIn(source, `${DEEPSPEED}.zero_optimization.stage`);
   return [

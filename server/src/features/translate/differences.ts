@@ -19,6 +19,8 @@ function training(plan: ResolvedPlan): Compared[] {
   const { layout, batch, precision, recompute, optimizer, pipeline, model } = plan;
   const full = recompute.granularity === 'full';
   const piped = (layout?.pipeline ?? 1) > 1;
+  // A length that nothing states is the model's, and no word of the file.
+  const assumesLength = plan.assumptions.some(({ field }) => field === 'batch.sequenceLength');
   return [
     ['layout.tensor', 'Tensor parallelism', layout?.tensor],
     ['layout.pipeline', 'Pipeline parallelism', layout?.pipeline],
@@ -37,7 +39,7 @@ function training(plan: ResolvedPlan): Compared[] {
     ['batch.microBatch', 'The microbatch', batch?.microBatch],
     ['batch.globalBatch', 'The global batch', batch?.globalBatch],
     ['batch.microbatches', 'Microbatches a step', batch?.microbatches],
-    ['batch.sequenceLength', 'The sequence length', batch?.sequenceLength],
+    ['batch.sequenceLength', 'The sequence length', assumesLength ? undefined : batch?.sequenceLength],
     ['precision.weights', 'The number format', halfFormat(plan) ?? 'F32'],
     ['precision.fp8Recipe', 'The FP8 recipe', precision.fp8Recipe],
     ['recompute.granularity', 'Recomputation', recompute.granularity],
