@@ -67,8 +67,11 @@ function measureFacts({ view }: PlacementModel): Fact[] {
     const network = view.nodes === 1 ? '' : `, ${traffic.remoteNodes.toFixed(2)} other nodes, ${over}`;
     facts.push({ label: 'A token reaches', value: `${traffic.gpus.toFixed(1)} GPUs`, note: `a layer${network}` });
   }
-  if (view.expertBytes !== undefined)
-    facts.push({ label: 'One slot', value: bytesText(view.expertBytes * view.layers), note: 'a GPU, all layers' });
+  if (view.expertBytes !== undefined) {
+    const { slotLayers: layers = view.layers } = view;
+    const note = layers < view.layers ? `a GPU, the ${layers} MoE layers of its stages` : 'a GPU, all layers';
+    facts.push({ label: 'One slot', value: bytesText(view.expertBytes * layers), note });
+  }
   return facts;
 }
 

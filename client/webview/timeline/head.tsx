@@ -3,7 +3,7 @@ import type { SourceLink } from '../../../server/src/protocol/common';
 import type { TimelineView } from '../../../server/src/protocol/timeline';
 import { Facts, OtherLinks } from '../kit/chrome';
 import type { Fact } from '../kit/chrome';
-import { gib, percent, short } from '../kit/format';
+import { fixed, gib, percent, short } from '../kit/format';
 import type { Pen } from '../kit/pen';
 import type { LegendItem } from '../kit/swatch';
 import type { Theme } from '../kit/theme';
@@ -177,7 +177,11 @@ export function DurationLine({
         <span class="note"> a stage, mean: cost model of {timing.basis ?? 'this plan'}</span>
       ) : null}
       {timing?.origin === 'stated' ? (
-        <span class="note"> as the file says{tried ? ', scaled to the values tried' : ''}</span>
+        <span class="note">
+          {' as the file says'}
+          {tried ? ', scaled to the values tried' : ''}
+          {timing.modelled === undefined ? '' : `; the cost model's step takes ${fixed(timing.modelled, 2)} s`}
+        </span>
       ) : null}
     </p>
   );

@@ -80,6 +80,8 @@ export interface PlacementView extends ViewFrame {
   readonly traffic?: PlacementTraffic;
   /** Weights of one expert in one layer. */
   readonly expertBytes?: number;
+  /** MoE layers on the rank that holds most of them; a pipeline gives a rank only its stages'. */
+  readonly slotLayers?: number;
   /** The file whose text holds this placement; changes are made there. */
   readonly mapUri?: string;
   /** Present when asked for: other placements of the same sizes. */

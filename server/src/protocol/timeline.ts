@@ -23,7 +23,12 @@ export interface TimelineView extends ViewFrame {
     readonly comm: number;
   };
   /** Whether durations were typed in, computed for the plan's model and GPU (`basis` names both), or are units. */
-  readonly timing?: { readonly origin: 'stated' | 'model' | 'unit'; readonly basis?: string };
+  readonly timing?: {
+    readonly origin: 'stated' | 'model' | 'unit';
+    readonly basis?: string;
+    /** Seconds of the file's own step by the cost model, where durations are typed in. */
+    readonly modelled?: number;
+  };
   readonly makespan: number;
   readonly idle: readonly number[];
   readonly peakActivations: readonly number[];

@@ -129,6 +129,20 @@ describe('the picture of a placement', () => {
     expect(view.notes?.[0]).toMatch(/^The placement of the file does not fit 320 slots of 256 experts on 32 GPUs/);
   });
 
+  it('counts a slot in the layers of a rank, not of the whole pipeline', () => {
+    const training = drawn(
+      analyzeText(sampleText('deepseek-v3-2048xH800.shardlens.yaml'), { name: 'p.shardlens.yaml' }),
+      {},
+    );
+    // DualPipe: a rank holds two stages of four layers; 58 of 61 layers have experts.
+    expect([training.layers, training.slotLayers]).toEqual([58, 8]);
+    const serving = drawn(
+      analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: SAMPLES }),
+      SAMPLES,
+    );
+    expect(serving.slotLayers).toBe(serving.layers);
+  });
+
   it('of a config carries traffic, weights and every framework’s balance', () => {
     const analysis = analyzeText(sampleText('sglang-deepseek-v3.yaml'), { name: 'serve.yaml', files: SAMPLES });
     const view = drawn(analysis, SAMPLES);

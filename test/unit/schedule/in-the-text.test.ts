@@ -3,8 +3,10 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Analysis } from '../../../server/src/features/analysis';
 import { analyze } from '../../../server/src/features/analyze';
+import { codeLenses } from '../../../server/src/features/code-lens';
 import { codeActions } from '../../../server/src/features/code-actions';
 import { hover } from '../../../server/src/features/hover';
+import { timelineView } from '../../../server/src/features/views/timeline';
 
 const SAMPLE = readFileSync(
   path.resolve(import.meta.dirname, '../../../samples/deepseek-v3-2048xH800.shardlens.yaml'),
@@ -31,8 +33,12 @@ describe('on the schedule’s key', () => {
   it('offers other schedules with what they bring, fastest first', () => {
     const analysis = analysisOf(plain);
     const switches = actionsAt(analysis, '1f1b').filter(({ title }) => title.startsWith('Switch to'));
-    expect(switches[0]?.title).toMatch(/^Switch to DualPipe: −\d+\.\d % step, \+\d+\.\d GiB$/);
-    expect(switches[1]?.title).toMatch(/^Switch to DualPipeV: −\d+\.\d % step, [+−]\d+\.\d GiB \(with durations/);
+    expect(switches[0]?.title).toMatch(
+      /^Switch to DualPipe: −\d+\.\d % step, \+\d+\.\d GiB \(by the typed durations\)$/,
+    );
+    expect(switches[1]?.title).toMatch(
+      /^Switch to DualPipeV: −\d+\.\d % step, [+−]\d+\.\d GiB \(by the typed durations; durations/,
+    );
     const edits = switches[1]?.edit?.changes?.[analysis.uri] ?? [];
     expect(edits[0]?.newText).toBe('dualpipev');
     const after = analysisOf(plain.replace('kind: 1f1b', 'kind: dualpipev'));
@@ -71,11 +77,29 @@ data_parallel_shard_degree = 8
     expect(text).toContain('1F1B 16 × 120 · bubble');
     expect(text).toMatch(/Idle ranks wait \d+\.\d % for activations, \d+\.\d % for gradients/);
     expect(text).toMatch(/Decided by a chain: F \d+\.\d %, B \d+\.\d %/);
-    expect(text).toMatch(/Other schedules, same batch: DualPipe −\d+\.\d % step/);
+    expect(text).toMatch(/Other schedules, same batch by the typed durations: DualPipe −\d+\.\d % step/);
     // Sizes that decide the schedule say why it idles, but try no other.
     const ranks = hoverAt(analysisOf(plain), 'pipeline: 16');
     expect(ranks).toContain('Idle ranks wait');
     expect(ranks).not.toContain('Other schedules');
+  });
+
+  it('tells typed durations and the cost model apart wherever a step is timed', () => {
+    const analysis = analysisOf(SAMPLE);
+    const both = /16\.82 s a step by the cost model \(18\.0\d? s by the typed durations\)/;
+    expect(
+      codeLenses(analysis)
+        .map(({ command }) => command?.title)
+        .join('\n'),
+    ).toMatch(both);
+    expect(hoverAt(analysis, 'dualpipe\n')).toMatch(both);
+    const view = timelineView(analysis, { uri: analysis.uri });
+    if ('empty' in view) throw new Error(view.reason);
+    expect(view.timing).toMatchObject({ origin: 'stated', modelled: expect.closeTo(16.82, 2) as number });
+    const plainTitles = codeLenses(analysisOf(SAMPLE.replace(/^ {2}durations:.*$/m, ''))).map(
+      ({ command }) => command?.title,
+    );
+    expect(plainTitles.join('\n')).toContain('16.82 s a step · ');
   });
 
   it('names the times it rests on', () => {

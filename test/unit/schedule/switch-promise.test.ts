@@ -116,7 +116,7 @@ ${layers}`;
   it('writes the times of shorter passes, leaves the transfer alone and says so', () => {
     const analysis = analysisOf(DEEPSEEK.replace('kind: dualpipe', 'kind: 1f1b'));
     const found = switches(analysis).find(({ title }) => title.startsWith('Switch to DualPipeV'));
-    expect(found?.title).toMatch(/ \(with durations and layers a stage to match\)$/);
+    expect(found?.title).toMatch(/ \(by the typed durations; durations and layers a stage follow\)$/);
     const text = applied(analysis, found?.edit ?? {});
     expect(text).toContain('durations: { F: 38.6, I: 48.8, W: 14.9, FB: 64.5, comm: 1.2 }');
     expect(/stage_layers: \[([\d, ]+)\]/.exec(text)?.[1]?.split(',')).toHaveLength(32);

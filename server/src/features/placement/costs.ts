@@ -3,6 +3,7 @@ import { reachOf, type Reach } from '../../engine/placement/judge';
 import type { Loads, Placement } from '../../engine/placement/placement';
 import type { RoutedTokens } from '../../engine/placement/router';
 import type { Routing } from '../../engine/placement/traffic';
+import { chunksPerRank, stageContents, stageLayers, stagesOfRank } from '../../engine/layout/stages';
 import { shardLayers, UNSHARDED } from '../../engine/model/shard';
 import type { ResolvedPlan } from '../../plan/plan';
 
@@ -18,10 +19,22 @@ export function moeLayerCount({ model }: ResolvedPlan): number {
   return model?.moeLayers?.filter(Boolean).length ?? model?.layers ?? 0;
 }
 
-/** Bytes on every GPU for one more slot in each MoE layer. */
+/** MoE layers on the rank that holds most of them: all of the model's without pipeline stages. */
+export function moeLayersOfRank(resolved: ResolvedPlan): number {
+  const { model, layout, pipeline, plan } = resolved;
+  if (model === undefined || layout === undefined || layout.pipeline <= 1) return moeLayerCount(resolved);
+  const kind = plan.task === 'training' ? pipeline.kind : '1f1b';
+  const chunks = kind === 'dualpipe' ? 1 : chunksPerRank(kind, layout.virtualPipeline);
+  const stages = stageContents(model, stageLayers(model.layers, layout.pipeline, chunks, layout.stageLayers));
+  const ofRank = (rank: number): number =>
+    stagesOfRank(kind, layout, rank).reduce((sum, stage) => sum + (stages[stage]?.moeLayers ?? 0), 0);
+  return Math.max(...Array.from({ length: layout.pipeline }, (_, rank) => ofRank(rank)));
+}
+
+/** Bytes on a GPU for one more slot in each MoE layer that it holds. */
 export function slotBytes(resolved: ResolvedPlan): number | undefined {
   const one = expertBytes(resolved);
-  return one === undefined ? undefined : one * moeLayerCount(resolved);
+  return one === undefined ? undefined : one * moeLayersOfRank(resolved);
 }
 
 /** How the model's router picks experts; undefined where the model does not say. */

@@ -2,7 +2,7 @@ import { mean } from '../../engine/placement/judge';
 import { balance } from '../../engine/placement/place';
 import type { Analysis, FileLookup } from '../analysis';
 import { bytes, count, gib, plural } from '../format';
-import { moeLayerCount, slotBytes, trafficOf } from './costs';
+import { moeLayersOfRank, slotBytes, trafficOf } from './costs';
 import { plannedPlacement, type PlannedPlacement } from './planned';
 import { placementSources } from './sources';
 
@@ -29,12 +29,12 @@ function trafficLine(analysis: Analysis, planned: PlannedPlacement): string | un
   return `A token reaches ${traffic.gpus.toFixed(1)} of ${plural(gpus, 'GPU')}${network}, a layer`;
 }
 
-/** What one more slot on every rank costs, in all layers. */
+/** What one more slot on every rank costs, in all its layers. */
 function slotLine(analysis: Analysis): string | undefined {
   const { resolved } = analysis;
   const one = resolved === undefined ? undefined : slotBytes(resolved);
   if (resolved === undefined || one === undefined) return undefined;
-  return `One more expert slot a rank: ${gib(one)} GiB in ${plural(moeLayerCount(resolved), 'MoE layer')}`;
+  return `One more expert slot a rank: ${gib(one)} GiB in ${plural(moeLayersOfRank(resolved), 'MoE layer')}`;
 }
 
 function planned(analysis: Analysis, files: FileLookup): string[] {

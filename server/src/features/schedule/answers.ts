@@ -35,7 +35,7 @@ function chainLine({ timeline, times }: PlannedTimeline): string | undefined {
 /** How durations were come by, where it is not plain. */
 function timesLine({ times, timeline }: PlannedTimeline): string | undefined {
   if (times.origin === 'stated')
-    return `By the durations of the file the schedule takes ${seconds(timeline.makespan / 1000)}; the step below is the cost model's`;
+    return `By the durations of the file the schedule takes ${seconds(timeline.makespan / 1000)}: bubble and shares are theirs, the step below is the cost model's`;
   if (times.origin === 'unit') return 'Durations are units (F = 1): name model and GPU for times of the cost model';
   return times.origin === 'model' ? `Durations by the cost model of ${times.basis ?? 'this plan'}` : undefined;
 }

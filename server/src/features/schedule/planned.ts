@@ -132,6 +132,14 @@ export function timelineOf(
   return known.answer;
 }
 
+/** Seconds that the schedule takes by durations typed into the file; undefined where none are, or where it is too large to wait for. */
+export function typedSeconds(resolved: ResolvedPlan): number | undefined {
+  if (resolved.pipeline.durations === undefined || (resolved.layout?.pipeline ?? 1) <= 1 || !isQuick(resolved))
+    return undefined;
+  const planned = timelineOf(resolved);
+  return planned === undefined || isRefusal(planned) ? undefined : planned.timeline.makespan / 1000;
+}
+
 const TITLES: Readonly<Record<ScheduleKind, string>> = {
   gpipe: 'GPipe',
   '1f1b': '1F1B',

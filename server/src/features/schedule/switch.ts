@@ -170,7 +170,9 @@ export function switchActions(analysis: Analysis, range: Range): CodeAction[] {
   if (range.end.line < place.start.line || range.start.line > place.end.line) return [];
   return offersOf(analysis, resolved).map(({ effect, edits, also }): CodeAction => {
     const changes = edits.map(({ span, newText }) => ({ range: rangeOfPlace(analysis, { span }), newText }));
-    const rest = also.length === 0 ? '' : ` (with ${also.join(' and ')} to match)`;
+    const typed = resolved.pipeline.durations === undefined ? [] : ['by the typed durations'];
+    const notes = [...typed, ...(also.length === 0 ? [] : [`${also.join(' and ')} follow`])];
+    const rest = notes.length === 0 ? '' : ` (${notes.join('; ')})`;
     return {
       title: `Switch to ${scheduleTitle(effect.value as ScheduleKind)}: ${effectText(effect)}${rest}`,
       kind: CodeActionKind.QuickFix,
@@ -186,5 +188,6 @@ export function switchLine(resolved: ResolvedPlan): string | undefined {
     .slice(0, 3);
   if (fitting.length === 0) return undefined;
   const list = fitting.map((effect) => `${scheduleTitle(effect.value as ScheduleKind)} ${effectText(effect)}`);
-  return `Other schedules, same batch: ${list.join(' · ')}`;
+  const typed = resolved.pipeline.durations === undefined ? '' : ' by the typed durations';
+  return `Other schedules, same batch${typed}: ${list.join(' · ')}`;
 }

@@ -6,7 +6,7 @@ import type { PlacementAnswer, PlacementCandidate, PlacementParams, PlacementVie
 import type { ResolvedPlan } from '../../plan/plan';
 import type { Analysis, FileLookup } from '../analysis';
 import { linksTo } from '../fields';
-import { expertBytes, trafficOf } from '../placement/costs';
+import { expertBytes, moeLayersOfRank, trafficOf } from '../placement/costs';
 import { isTensorFile } from '../placement/loads';
 import { placementShape, plannedInTurns, type PlannedPlacement, type PlacementSizes } from '../placement/planned';
 import { placementSources, type PlacementSources } from '../placement/sources';
@@ -82,7 +82,7 @@ function view(
     ...(uniformLoads || sources.loadsName === undefined ? {} : { loadsName: sources.loadsName }),
     ...(dispatch === undefined ? {} : { dispatch }),
     ...(traffic === undefined ? {} : { traffic }),
-    ...(bytes === undefined ? {} : { expertBytes: bytes }),
+    ...(bytes === undefined ? {} : { expertBytes: bytes, slotLayers: moeLayersOfRank(resolved) }),
     ...(placement.policy === 'file' && isText ? { mapUri: sources.mapUri } : {}),
     links: linksTo(analysis, LINKED),
   };

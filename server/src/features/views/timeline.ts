@@ -11,6 +11,7 @@ import type { TimelineAnswer, TimelineParams, TimelineView, TraceFileAnswer } fr
 import type { ResolvedPlan } from '../../plan/plan';
 import type { Analysis, FileLookup } from '../analysis';
 import { estimateMemory } from '../estimates';
+import { costOf } from '../cost';
 import { linksTo } from '../fields';
 import { chromeTrace } from '../schedule/chrome-trace';
 import { customSchedule, deadlockText, plannedCustom } from '../schedule/custom';
@@ -78,6 +79,12 @@ function memoryScale(
   };
 }
 
+/** The cost model's own step beside typed durations: two measures of one thing. */
+function modelledStep(analysis: Analysis, { origin }: PlannedTimeline['times']): { modelled?: number } {
+  const cost = origin === 'stated' ? costOf(analysis) : undefined;
+  return cost === undefined ? {} : { modelled: cost.stepSeconds };
+}
+
 function view(analysis: Analysis, planned: PlannedTimeline, params: TimelineParams): TimelineView {
   const { timeline, spec, times } = planned;
   const curve = memoryCurve(timeline, { holdUntil: 'W' });
@@ -97,7 +104,11 @@ function view(analysis: Analysis, planned: PlannedTimeline, params: TimelinePara
     bidirectional: timeline.order.bidirectional,
     unit: times.origin === 'unit' ? 'unit' : 'ms',
     durations: times.mean,
-    timing: { origin: times.origin, ...(times.basis === undefined ? {} : { basis: times.basis }) },
+    timing: {
+      origin: times.origin,
+      ...(times.basis === undefined ? {} : { basis: times.basis }),
+      ...(own === undefined || planUnder(own, askOf(params)) !== own ? {} : modelledStep(analysis, times)),
+    },
     makespan: timeline.makespan,
     idle: [...timeline.idle],
     peakActivations: [...timeline.peakActivations],

@@ -178,10 +178,11 @@ function toneOf({ id, before, after }: Metric): Pick<WhatIfRow, 'tone'> {
   return { tone: after < before === LESS_IS_BETTER.has(id) ? 'good' : 'bad' };
 }
 
-function rowOf(metric: Metric): WhatIfRow {
-  const { label, unit, before, after } = metric;
+function rowOf(metric: Metric, typed: boolean): WhatIfRow {
+  const { id, label, unit, before, after } = metric;
   return {
-    label: label.trim(),
+    // The picture is drawn by durations of the file, which are another measure of a step than the cost model.
+    label: id === 'step' && typed ? `${label.trim()}, cost model` : label.trim(),
     before: metricText(before, unit),
     after: metricText(after, unit),
     change: movedText(metric),
@@ -258,7 +259,7 @@ export function whatIfView(
     uri,
     version,
     fields,
-    rows: metrics.map(rowOf),
+    rows: metrics.map((metric) => rowOf(metric, resolved.pipeline.durations !== undefined)),
     ...(refusal === undefined ? {} : { refusal }),
     ...(edits === undefined
       ? {}
