@@ -29,17 +29,6 @@ const COLUMNS: readonly (readonly [title: string, hint: string, value: (row: Pla
   ['worst', 'the worst layer', (row) => figure(row.evenness?.worst)],
   ['static', 'under SGLang’s static dispatch', (row) => figure(row.fixed)],
   ['best split', 'if every batch were split over the copies in the best way (LP)', (row) => figure(row.lp)],
-  [
-    'SGLang',
-    'mean over layers of (mean + 1e-5) / (max + 1e-5), as SGLang prints it',
-    (row) => figure(row.evenness?.sglang),
-  ],
-  ['vLLM', 'sum of means over sum of maxima, as vLLM prints it', (row) => figure(row.evenness?.vllm)],
-  [
-    'TRT-LLM',
-    'imbalance (max - mean) / mean, mean over layers, as TensorRT-LLM prints it',
-    (row) => figure(row.evenness?.tensorrtLlm),
-  ],
   ['nodes', 'other nodes that a token is sent to, a layer', (row) => figure(row.traffic?.remoteNodes, 2)],
   [
     'dispatch',
@@ -61,7 +50,18 @@ const COLUMNS: readonly (readonly [title: string, hint: string, value: (row: Pla
           : `${row.movedSlots} slots`
         : bytesText(row.movedBytes),
   ],
-  ['in', 'the busiest GPU at the link’s rate', (row) => duration(row.movedSeconds)],
+  ['move time', 'the busiest GPU at the link’s rate', (row) => duration(row.movedSeconds)],
+  [
+    'SGLang',
+    'mean over layers of (mean + 1e-5) / (max + 1e-5), as SGLang prints it',
+    (row) => figure(row.evenness?.sglang),
+  ],
+  ['vLLM', 'sum of means over sum of maxima, as vLLM prints it', (row) => figure(row.evenness?.vllm)],
+  [
+    'TRT-LLM',
+    'imbalance (max - mean) / mean, mean over layers, as TensorRT-LLM prints it',
+    (row) => figure(row.evenness?.tensorrtLlm),
+  ],
 ];
 
 /** Balance of every layer as a strip of cells; a layer is chosen by its cell. */
@@ -239,7 +239,7 @@ export function Compare({ model, theme, rows, onPolicy, onLayer }: CompareProps)
                 </th>
                 {row.refusal !== undefined ? (
                   <td colSpan={columns.length + 1} class="note">
-                    {row.refusal}
+                    <div class="refusal">{row.refusal}</div>
                   </td>
                 ) : (
                   <>

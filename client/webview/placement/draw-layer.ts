@@ -102,7 +102,13 @@ export function drawLit(
   for (let other = 0; other < model.view.slots; other += 1) {
     if (lit.includes(other)) continue;
     const { x, y } = slotCorner(model, layout, other);
-    if (seen(layout, y, layout.cellHeight)) pen.rect(x, y, layout.cellWidth - 1, layout.cellHeight - 1, theme.dim);
+    if (!seen(layout, y, layout.cellHeight)) continue;
+    const [width, height] = [layout.cellWidth - 1, layout.cellHeight - 1];
+    pen.rect(x, y, width, height, theme.dim);
+    // The dimmed ground takes another ink than the bright one.
+    const expert = expertAt(model, layer, other);
+    if (expert >= 0)
+      pen.text(String(expert), x + width / 2, y + height / 2, { fill: theme.foreground, size: 10, align: 'center' });
   }
   for (const other of lit) {
     const { x, y } = slotCorner(model, layout, other);
