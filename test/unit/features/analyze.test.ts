@@ -86,6 +86,11 @@ fsdp_config: { auto_wrap_policy: TRANSFORMER_BASED_WRAP, transformer_layer_cls_t
     const finding = analyzeText(text, { name: 'sft.yaml' }).findings.find(({ rule }) => rule === 'out-of-memory');
     expect(finding?.severity).toBe('information');
     expect(finding?.message).toMatch(/an assumed H100, with 1 GPU assumed as well: /);
+    const count = Number(/It fits on (\d+) of them\.$/.exec(finding?.message ?? '')?.[1]);
+    const on = (gpus: number): readonly string[] =>
+      analyzeText(text, { name: 'sft.yaml', settings: { gpus } }).findings.map(({ rule }) => rule);
+    expect(on(count)).not.toContain('out-of-memory');
+    expect(on(count / 2)).toContain('out-of-memory');
   });
 
   it('keeps what it can while the text is broken', () => {

@@ -1,7 +1,9 @@
 import type { MemoryReport, RankClass } from '../../engine/memory/report';
 import type { Finding } from '../../plan/finding';
 import type { ResolvedPlan } from '../../plan/plan';
+import { resolvePlan } from '../../plan/resolve';
 import { placed } from '../../plan/rules/rule-context';
+import { estimateMemory } from '../estimates';
 import { firstFitting } from '../fit/fit';
 import { gib, stageList } from '../format';
 
@@ -26,6 +28,22 @@ function largestPart(rank: RankClass): string {
   return `${PARTS[part]} take ${gib(size)} GiB`
     .replace('the KV cache take', 'the KV cache takes')
     .replace('workspace take ', 'workspace takes ');
+}
+
+/** More doublings than any cluster has. */
+const DOUBLINGS = 13;
+
+/** The least number of GPUs, by doubling an assumed one, over which the plan's states are spread thinly enough. */
+function smallestFitting(resolved: ResolvedPlan, assumed: number): number | undefined {
+  for (let count = 2 * assumed, tried = 0; tried < DOUBLINGS; count *= 2, tried += 1) {
+    const { plan } = resolved;
+    const layout = { ...plan.layout, worldSize: { value: count, origin: 'assumed' as const } };
+    const memory = estimateMemory(resolvePlan({ ...plan, layout }));
+    const rank = memory?.classes[memory.peak.classIndex];
+    if (rank === undefined) return undefined;
+    if (rank.total <= (rank.capacity ?? 0)) return count;
+  }
+  return undefined;
 }
 
 /**
@@ -58,13 +76,17 @@ export function outOfMemory(resolved: ResolvedPlan, memory: MemoryReport | undef
     ? `${gib(peak.allocated)} GiB allocated`
     : `${gib(peak.total)} GiB with allocator slack, context and communication buffers`;
   const verb = certain ? 'needs' : 'may need';
-  const best = memory === undefined ? undefined : firstFitting(resolved, memory);
-  const way = best === undefined ? '' : ` It would fit with ${best.name} ${best.from} → ${best.to}.`;
   // States that are dealt over ranks are few bytes on many GPUs: the count is part of the claim.
-  const few =
-    plan.task === 'training' && resolved.assumptions.some(({ field }) => field === 'layout.worldSize')
-      ? `, with ${layout.worldSize} GPU${layout.worldSize === 1 ? '' : 's'} assumed as well`
-      : '';
+  const alone = plan.task === 'training' && resolved.assumptions.some(({ field }) => field === 'layout.worldSize');
+  const few = alone ? `, with ${layout.worldSize} GPU${layout.worldSize === 1 ? '' : 's'} assumed as well` : '';
+  const enough = alone && !launched ? smallestFitting(resolved, layout.worldSize) : undefined;
+  const best = memory === undefined || enough !== undefined ? undefined : firstFitting(resolved, memory);
+  const way =
+    enough !== undefined
+      ? ` It fits on ${enough} of them.`
+      : best === undefined
+        ? ''
+        : ` It would fit with ${best.name} ${best.from} → ${best.to}.`;
   const message = `Rank ${peak.example}${stage} ${verb} ${amount}, more than the ${gib(cluster.memoryBytes)} GiB of ${guessed && !launched ? 'an assumed ' : 'one '}${cluster.gpu}${launched ? ', unless the launcher shards it' : few}: ${largestPart(peak)}.${way}`;
   const anchors = [
     plan.layout.pipeline,
