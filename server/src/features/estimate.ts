@@ -8,7 +8,7 @@ import { parameterTotals } from './estimates';
 import { assumptionEffect } from './fit/assumed';
 import { fitOptions, type FitOption } from './fit/fit';
 import { servingTimeAnswer, type ServingTimeAnswer } from './serving-cost';
-import { whyUncounted } from './uncounted';
+import { whyNoModel, whyUncounted } from './uncounted';
 
 /** One rank class of `shardlens estimate --format json`; bytes everywhere. */
 export interface EstimateClass {
@@ -126,10 +126,7 @@ export function estimateAnswer(analysis: Analysis): EstimateAnswer | EstimateRef
     return { reason: 'the file was not recognised as a parallelism, serving or model config' };
   const totals = parameterTotals(resolved);
   if (resolved.model === undefined || totals === undefined) {
-    const missing = resolved.missing.filter((field) => field.startsWith('model.')).join(', ');
-    return {
-      reason: `the model is not known (${missing} missing); name one with --model or in a "# shardlens: model=…" comment`,
-    };
+    return { reason: whyNoModel(analysis, 'with --model or in a "# shardlens: model=…" comment') };
   }
   if (resolved.layout === undefined)
     return {

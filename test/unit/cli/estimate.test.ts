@@ -73,7 +73,7 @@ describe('shardlens estimate', () => {
     try {
       const without = await shardlens(['estimate', 'serve.yaml'], folder.path);
       expect(without.code).toBe(2);
-      expect(without.err).toMatch(/the model is not known .*--model/);
+      expect(without.err).toMatch(/the model .*is not known .*--model/);
       const answer = await json<Estimate>(
         ['estimate', 'serve.yaml', '--model', 'llama-3.1-70b', '--gpu', 'H200'],
         folder.path,

@@ -53,6 +53,21 @@ describe('why memory is not counted', () => {
     );
   });
 
+  it('names a model that is not known', () => {
+    const reason = (text: string, name = 'sft.yaml'): string => {
+      const answer = estimateAnswer(analyzeText(text, { name }));
+      return 'reason' in answer ? answer.reason : '';
+    };
+    const unknown = AXOLOTL.replace('meta-llama/Llama-3.1-8B', 'nobody/no-such-model');
+    expect(reason(unknown)).toMatch(/^the model nobody\/no-such-model is not known here: put its config.json beside/);
+    expect(why(unknown)).toBe('the model nobody/no-such-model is not known here');
+    const draft = { architectures: ['LlamaForCausalLMEagle3'], model_type: 'llama', hidden_size: 4096 };
+    const sizes = { intermediate_size: 14336, num_hidden_layers: 1, num_attention_heads: 32, vocab_size: 128256 };
+    expect(reason(JSON.stringify({ ...draft, ...sizes, draft_vocab_size: 32000 }), 'config.json')).toMatch(
+      /^Nothing is computed from this config: .*draft heads/,
+    );
+  });
+
   it('says so in the estimate, the panel, the lens and the status', () => {
     const analysis = analyzeText(`${AXOLOTL}unfrozen_parameters: [lm_head.weight]\n`, { name: 'sft.yaml' });
     const sentence = /not counted: what `unfrozen_parameters` does to memory is not modelled/;
