@@ -90,7 +90,7 @@ describe('readPlacementFile', () => {
       'vLLM Ascend',
       '{"moe_layer_count": 1, "layer_list": [{"layer_id": 0, "device_count": 2, "device_list": [{"device_expert": [2, 0]}, {"device_expert": [1, 2]}]}]}',
       [[2, 0, 1, 2]],
-      0,
+      undefined,
     ],
     ['offline map', '{"version": 2, "model_maps": {"A": {"physical_to_logical_map": [[0, 1]]}}}', [[0, 1]], undefined],
   ])('reads the map of %s', (_name, text, rows, firstLayer) => {

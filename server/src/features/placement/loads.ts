@@ -136,7 +136,8 @@ function fromTree(tree: ConfigTree): PlacementFile | undefined {
   return file.kind === 'map'
     ? {
         ...file,
-        ...(found.format === 'vllm-offline-map' ? {} : { firstLayer }),
+        // vLLM's two formats count the MoE layers alone.
+        ...(found.format.startsWith('vllm') ? {} : { firstLayer }),
         ...(gpus === undefined ? {} : { gpus }),
       }
     : file;

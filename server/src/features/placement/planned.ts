@@ -186,6 +186,17 @@ function withFileSlots(
     : shape;
 }
 
+/**
+ * Which row of the loads belongs to the first row of a placement that somebody wrote, where there are more of them: by the layers that both
+ * name, else after the rows without any load, which are SGLang's for dense layers.
+ */
+function firstRowOf({ map, loads }: PlacementSources, given: Loads, count: number): number {
+  const more = given.length - count;
+  if (more <= 0) return 0;
+  if (map?.firstLayer !== undefined) return Math.min(more, Math.max(0, map.firstLayer - (loads?.firstLayer ?? 0)));
+  return given.slice(0, more).every((row) => row.every((load) => load === 0)) ? more : 0;
+}
+
 /** Says that a placement somebody wrote is not the one in view. */
 function misfitNote({ slots, experts, gpus }: PlacementShape, policy: PlacementPolicy): string {
   return `The placement of the file does not fit ${slots} slots of ${experts} experts on ${gpus} GPUs; this is what ${policy} would place.`;
@@ -226,14 +237,22 @@ export function* plannedInTurns(
   const placement = fixed ?? (yield* placeInTurns(loads, { ...shape, layers: loads.length }, policy, options));
   if (isPlacementRefusal(placement)) return placement;
   const count = placement.physicalToLogical.length;
+  const from = uniform ? 0 : firstRowOf(sources, loads, count);
+  const named = count === rows?.length ? sources.map?.firstLayer : undefined;
+  const first = named ?? (sources.loads?.firstLayer ?? 0) + from;
   return {
     placement,
-    loads: Array.from({ length: count }, (_, layer) => loads[layer] ?? loads[0] ?? new Float64Array(shape.experts)),
+    loads: Array.from(
+      { length: count },
+      (_, layer) => loads[from + layer] ?? loads[0] ?? new Float64Array(shape.experts),
+    ),
     uniformLoads: uniform,
-    firstLayer:
-      known === undefined ? (sources.map?.firstLayer ?? sources.loads?.firstLayer ?? 0) : moeRows(known).first,
+    firstLayer: known === undefined ? first : moeRows(known).first,
     notes: [
       ...(own?.notes ?? []),
+      ...(!uniform && loads.length > count
+        ? [`Of ${loads.length} rows of loads, ${from + 1} to ${from + count} belong to the ${count} layers placed.`]
+        : []),
       ...(rows !== undefined && wantsFile && fixed === undefined ? [misfitNote(shape, policy)] : []),
       ...(fixed === undefined
         ? [...fallbackNote(placement.shape, policy), ...singleNote(placement.shape, policy)]
