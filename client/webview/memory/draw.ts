@@ -5,7 +5,7 @@ import type { Pen } from '../kit/pen';
 import type { Size } from '../kit/surface';
 import type { Theme } from '../kit/theme';
 import { ticksOf } from '../kit/ticks';
-import type { MemoryView } from '../../../server/src/protocol/memory';
+import type { MemoryClassView, MemoryView } from '../../../server/src/protocol/memory';
 import { PART_TEXTURES, scaleOf, segmentsOf } from './model';
 import type { Segment, Selection } from './model';
 
@@ -52,6 +52,13 @@ function toX(layout: BarLayout, bytes: number): number {
   return layout.left + (bytes / layout.scale) * layout.width;
 }
 
+/** The longest name of a bar that fits: stages with their ranks, with their number, or alone; whoever selects it sees all. */
+function nameOf(pen: Pen, entry: MemoryClassView, width: number, bold: boolean): string {
+  const [stages = '', ranks] = entry.label.split(' · ');
+  const names = ranks === undefined ? [entry.label] : [entry.label, `${stages} · ${entry.count} ranks`, stages];
+  return names.find((name) => pen.textWidth(name, 11, bold) <= width) ?? cut(pen, names.at(-1) ?? '', width, bold);
+}
+
 /** Cuts a text to a width, with an ellipsis. */
 function cut(pen: Pen, text: string, width: number, bold: boolean): string {
   if (pen.textWidth(text, 11, bold) <= width) return text;
@@ -94,7 +101,7 @@ function drawRow(pen: Pen, view: MemoryView, layout: BarLayout, theme: Theme, in
   const y = barTop(layout, index);
   const middle = y + BAR / 2;
   pen.rect(layout.left, y, layout.width, BAR, theme.data.lane);
-  const label = cut(pen, entry.label, layout.left - 14, selected);
+  const label = nameOf(pen, entry, layout.left - 14, selected);
   pen.text(label, layout.left - 10, middle, {
     fill: selected ? theme.foreground : theme.muted,
     size: 11,
@@ -120,22 +127,27 @@ function drawHead(pen: Pen, view: MemoryView, layout: BarLayout, theme: Theme, b
   const style = { fill: theme.muted, size: 11 } as const;
   const capacity = view.gpu?.capacityBytes;
   const line = capacity === undefined ? -Infinity : toX(layout, capacity);
+  const right = layout.left + layout.width;
+  const device = `device ${short((capacity ?? 0) / GIB, 1)}`;
+  const align = line > right - 30 ? 'right' : 'center';
+  const wide = pen.textWidth(device, 11, true);
+  const from = align === 'right' ? line - wide : line - wide / 2;
   const { step, values } = ticksOf(0, layout.scale / GIB, Math.max(2, layout.width / 80));
   pen.text('GiB', layout.left - 10, 13, { ...style, align: 'right' });
   for (const value of values) {
     const x = Math.round(toX(layout, value * GIB));
     pen.rect(x, 21, 1, bottom - 21, theme.data.grid);
     // The device's own figure stands at its line; a tick beside it would run into it.
-    if (Math.abs(x - line) > 34) pen.text(fixed(value, step < 1 ? 1 : 0), x, 13, { ...style, align: 'center' });
+    if (x < from - 14 || x > from + wide + 14)
+      pen.text(fixed(value, step < 1 ? 1 : 0), x, 13, { ...style, align: 'center' });
   }
-  const right = layout.left + layout.width;
   pen.text('total', right + 50, 13, { ...style, align: 'right' });
   if (capacity === undefined) return;
   pen.text('left', right + TOTAL_COLUMN - 6, 13, { ...style, align: 'right' });
-  pen.text(`device ${short(capacity / GIB, 1)}`, line, 13, {
+  pen.text(device, line, 13, {
     fill: theme.data.limit,
     size: 11,
-    align: line > right - 30 ? 'right' : 'center',
+    align,
     bold: true,
   });
 }

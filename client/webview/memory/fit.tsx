@@ -8,7 +8,7 @@ export function stepText(change: number): string {
   const percent = 100 * change;
   const digits = Math.abs(percent) < 10 ? 1 : 0;
   const amount = Math.abs(percent).toFixed(digits);
-  return Number(amount) === 0 ? 'step as long' : `step ${percent > 0 ? '+' : '−'}${amount} %`;
+  return Number(amount) === 0 ? 'step unchanged' : `step ${percent > 0 ? '+' : '−'}${amount} %`;
 }
 
 function signed(bytes: number): string {

@@ -83,7 +83,7 @@ export function Numerics({ numerics }: { readonly numerics: NumericsView }): JSX
           <span class="note">
             {' '}
             · sums of {integer(last.length)} come out {share(last.unpromoted)} low without promotion,{' '}
-            {share(last.promoted)} with
+            {share(last.promoted)} with it
           </span>
         )}
       </summary>

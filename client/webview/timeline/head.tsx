@@ -180,7 +180,7 @@ export function DurationLine({
         <span class="note">
           {' as the file says'}
           {tried ? ', scaled to the values tried' : ''}
-          {timing.modelled === undefined ? '' : `; the cost model's step takes ${fixed(timing.modelled, 2)} s`}
+          {timing.modelled === undefined ? '' : `; the cost model's step takes ${fixed(timing.modelled, 2)}\u00a0s`}
         </span>
       ) : null}
     </p>

@@ -19,7 +19,7 @@ import { useLaneInput } from './lane-input';
 import type { Point } from './lane-input';
 import { awaitedAt, clickedBlock, fitView, layoutNow, pointedAt, useLaneView, zoomAnchor } from './lane-view';
 import type { KeptView, LaneView } from './lane-view';
-import { contentHeight, GUTTER, rankAtY, scrollToRank } from './layout';
+import { contentHeight, GUTTER, leastHeight, rankAtY, scrollToRank } from './layout';
 import type { LaneLayout } from './layout';
 import type { MeasuredModel } from './measured';
 import { rankOf } from './model';
@@ -188,7 +188,7 @@ export function Lanes(props: LanesProps): JSX.Element {
   }, []);
   useEffect(() => setTip(undefined), [model]);
   return (
-    <div class="lanes">
+    <div class="lanes" style={{ minHeight: `${leastHeight(model.view.ranks, props.memory)}px` }}>
       <Stage
         family={theme.font}
         label={props.label}

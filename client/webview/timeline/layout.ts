@@ -46,6 +46,14 @@ export function contentHeight(layout: LaneLayout): number {
   return layout.ranks * layout.rowHeight;
 }
 
+/** Ranks that are seen at once even where other parts of the panel want the room. */
+const SEEN_RANKS = 16;
+
+/** Height below which the panel scrolls rather than the lanes: a handful of ranks beside a tall memory curve shows no pattern. */
+export function leastHeight(ranks: number, memory: boolean): number {
+  return AXIS_HEIGHT + Math.min(ranks, SEEN_RANKS) * MIN_ROW + (memory ? MEMORY_MIN + MEMORY_GAP : 0) + 4;
+}
+
 /** Fits the rows to the height there is, within what can be read; more ranks scroll. */
 export function layoutOf(size: Size, ranks: number, choice: LayoutChoice): LaneLayout {
   const wanted = choice.memory ? MEMORY_MIN + MEMORY_GAP : 0;
