@@ -55,6 +55,12 @@ describe('NeMo Automodel', () => {
     expect(readAs('nemo-automodel', old).plan.recompute.granularity?.value).toBe('full');
   });
 
+  it('takes the GPU of the cluster that a recipe is run on', () => {
+    const tagged = (tag: string): unknown =>
+      readAs('nemo-automodel', `${FIXTURE}ci:\n  cluster_tag: ${tag}\n`).plan.cluster.gpu?.value;
+    expect([tagged('gb200'), tagged('h100'), tagged('eos')]).toEqual(['GB200', 'H100', undefined]);
+  });
+
   itJudges('nemo-automodel', 'yaml', CASES);
 
   it('has a case for every rule of its table', () => {

@@ -139,7 +139,12 @@ function cluster(values: ConfigValues): Plan['cluster'] {
     size(values, 'slurm.gpus_per_node') ??
     // A node of a Grace-Blackwell rack has four GPUs.
     (/^gb\d/i.test(values.text('ci.cluster_tag') ?? '') ? derived(4, 'a Grace-Blackwell node', tag) : undefined);
-  return present<Plan['cluster']>({ nodes, gpusPerNode: each });
+  const gpu = /^(?:gb|[abh])\d00$/i.exec(values.text('ci.cluster_tag') ?? '')?.[0];
+  return present<Plan['cluster']>({
+    nodes,
+    gpusPerNode: each,
+    gpu: gpu === undefined ? undefined : derived(gpu.toUpperCase(), 'the cluster that it is run on', tag),
+  });
 }
 
 const FROZEN = 'what adapters (`peft`) leave frozen is not modelled for this framework';
