@@ -1,7 +1,8 @@
 import { parseArguments } from '../../syntax/arguments';
 import type { ConfigNode, ConfigTree, Entry, MapNode } from '../../syntax/tree';
+import type { Sourced } from '../../plan/plan';
 import { remark } from '../common/findings';
-import { childOf, entryOf, mapOf, rootMap, textOf } from '../common/nodes';
+import { childOf, entryOf, hasKey, integerOf, mapOf, numberOf, rootMap, textOf } from '../common/nodes';
 import { written } from '../common/sourced';
 import type { DialectReading, ReadCompanion } from '../dialect';
 import { NOTHING, readVllmArguments } from './arguments';
@@ -38,6 +39,20 @@ function argumentLists(node: ConfigNode, key = ''): ConfigNode[] {
   return node.kind === 'map' ? node.entries.flatMap((entry) => argumentLists(entry.value, entry.key)) : [];
 }
 
+/** Memory of the GPUs that recipes count with, in GB. */
+const USUAL_GPU = 80;
+
+/** Tensor parallelism of a recipe that states none in its arguments: what its strategy sets, else as many ranks as its memory takes. */
+function recipeTensor(root: MapNode): Sourced<number> | undefined {
+  const set = entryOf(mapOf(mapOf(root, 'strategy_overrides'), 'single_node_tp'), 'tp');
+  const degree = integerOf(set?.value);
+  if (set !== undefined && degree !== undefined && degree > 0) return written(degree, set);
+  const room = numberOf(childOf(mapOf(mapOf(root, 'variants'), 'default'), 'vram_minimum_gb'));
+  if (room === undefined || !(room > 0) || room > 1e5) return undefined;
+  const value = 2 ** Math.ceil(Math.log2(Math.max(1, room / USUAL_GPU)));
+  return { value, origin: 'assumed', note: `GPUs of ${USUAL_GPU} GB that hold ${room} GB, as vram_minimum_gb says` };
+}
+
 /** A recipe: the model and the arguments that every deployment of it shares; the others are checked as they stand. */
 function readRecipe(root: MapNode, tree: ConfigTree, read: ReadCompanion): DialectReading {
   const model = mapOf(root, 'model');
@@ -49,16 +64,20 @@ function readRecipe(root: MapNode, tree: ConfigTree, read: ReadCompanion): Diale
     const named = id === undefined ? {} : { model: id };
     return readVllmArguments(options, read, { text, form: 'command', partial, ...named });
   };
-  const reading = command(base === undefined ? none : parseArguments(base, text, vllmArity));
+  const options = base === undefined ? none : parseArguments(base, text, vllmArity);
+  const reading = command(options);
+  const tensor = hasKey(options, 'tensor-parallel-size') ? undefined : recipeTensor(root);
   const others = argumentLists(root)
     .filter((list) => list !== base)
     .flatMap((list) => command(parseArguments(list, text, vllmArity), true).findings);
+  const { worldSize: _world, ...layout } = reading.plan.layout;
   const version = entryOf(model, 'min_vllm_version');
   const release = textOf(version?.value);
   return {
     ...reading,
     plan: {
       ...reading.plan,
+      ...(tensor === undefined ? {} : { layout: { ...layout, tensor } }),
       ...(version === undefined || release === undefined ? {} : { frameworkVersion: written(release, version) }),
     },
     findings: [...reading.findings, ...others],
