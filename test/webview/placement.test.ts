@@ -115,6 +115,30 @@ describe.skipIf(chromiumPath() === undefined)('the placement in Chromium', () =>
     await open.close();
   });
 
+  it('keeps picture and fields while sizes cannot be, so that two can be changed one after the other', async () => {
+    const page = await show();
+    const gpus = page.getByLabel('GPUs', { exact: true });
+    await gpus.fill('64');
+    await gpus.press('Enter');
+    const reason = '288 slots cannot be split over 64 GPUs; the nearest legal numbers are 256 and 320.';
+    await open.send({ type: 'placement', answer: { empty: true, uri: view.uri, reason } });
+    await settle(page);
+    expect(await page.locator('[role=alert]').textContent()).toContain(reason);
+    expect(await gpus.inputValue()).toBe('64');
+    expect(await colorsOf(page, '.layer-map canvas')).toBeGreaterThan(10);
+    const redundant = page.getByLabel('redundant experts');
+    await redundant.fill('64');
+    await redundant.press('Enter');
+    expect(await open.posted()).toContainEqual({ type: 'request', gpus: 64, redundant: 64 });
+    await open.send({ type: 'placement', answer: view });
+    await settle(page);
+    expect(await page.locator('[role=alert]').count()).toBe(0);
+    await open.send({ type: 'placement', answer: { empty: true, uri: 'file:///other.yaml', reason: 'No experts.' } });
+    await settle(page);
+    expect(await page.locator('canvas').count()).toBe(0);
+    await open.close();
+  });
+
   it('has a table twin of the layer and saves all of it', async () => {
     const page = await show();
     await page.getByRole('button', { name: 'Show as table (t)' }).click();

@@ -51,13 +51,28 @@ export function PlacementApp({ host }: { readonly host: Host }): JSX.Element {
     [answer],
   );
   const request = useRequest(host, panel, model !== undefined);
+  const last = useRef<PlacementModel | undefined>(undefined);
+  if (model !== undefined) last.current = model;
   if (answer === undefined) return <main class="panel" aria-busy="true" />;
   if (model === undefined) {
+    const { asked } = request;
+    // Sizes that cannot be are mostly half of a change: the picture and the fields stay.
+    if (isEmpty(answer) && answer.uri === last.current?.view.uri && Object.keys(asked).some((key) => key !== 'compare'))
+      return (
+        <Placement
+          key={answer.uri}
+          host={host}
+          panel={panel}
+          given={last.current}
+          request={request}
+          refused={answer.reason}
+        />
+      );
     return (
       <main class="panel">
         <h1 class="sr-only">Expert placement</h1>
         <EmptyState reason={isEmpty(answer) ? answer.reason : ''}>
-          {Object.keys(request.asked).length === 0 ? null : (
+          {Object.keys(asked).length === 0 ? null : (
             <button type="button" class="plain" onClick={request.reset}>
               Back to the placement in the file
             </button>
@@ -150,9 +165,11 @@ interface PlacementProps {
   readonly panel: Panel<PlacementView>;
   readonly given: PlacementModel;
   readonly request: Request;
+  /** Why what is asked for cannot be; the picture is then the last one that could. */
+  readonly refused?: string;
 }
 
-function Placement({ host, panel, given, request }: PlacementProps): JSX.Element {
+function Placement({ host, panel, given, request, refused }: PlacementProps): JSX.Element {
   const theme = useTheme();
   const choices = useChoices(given, panel);
   const draft = useDraft(host, given, choices.say);
@@ -180,7 +197,11 @@ function Placement({ host, panel, given, request }: PlacementProps): JSX.Element
       <header>
         <div class="head-line">
           <h1>{view.title}</h1>
-          <PolicyPicker view={view} onPolicy={onPolicy} />
+          <PolicyPicker
+            view={view}
+            asked={refused === undefined ? undefined : request.asked.policy}
+            onPolicy={onPolicy}
+          />
           <PlacementTools
             host={host}
             panel={panel}
@@ -195,7 +216,7 @@ function Placement({ host, panel, given, request }: PlacementProps): JSX.Element
           />
         </div>
         <PlacementFacts model={model} onReveal={(link) => host.post({ type: 'reveal', link })} onLayer={chooseLayer} />
-        <WhatIf model={model} asked={request.asked} onAsk={request.ask} />
+        <WhatIf model={model} asked={request.asked} refused={refused} onAsk={request.ask} />
       </header>
       <StaleBar reason={view.stale} />
       <PlacementNotes view={view} changed={draft.changed} onUndo={draft.undo} />

@@ -26,18 +26,21 @@ export function placementRole(link: SourceLink): LinkRole | undefined {
 
 export interface PolicyPickerProps {
   readonly view: PlacementView;
+  /** A policy that was asked for and refused. */
+  readonly asked: string | undefined;
   readonly onPolicy: (policy: string) => void;
 }
 
 /** Shows the same experts under another placement; the file is not touched. */
-export function PolicyPicker({ view, onPolicy }: PolicyPickerProps): JSX.Element {
+export function PolicyPicker({ view, asked, onPolicy }: PolicyPickerProps): JSX.Element {
+  const chosen = asked ?? view.policy;
   const policies = view.policies.includes(view.policy) ? view.policies : [view.policy, ...view.policies];
   return (
     <label class="picker">
       <span class="label">Placement</span>
-      <select value={view.policy} onChange={(event) => onPolicy(event.currentTarget.value)}>
+      <select value={chosen} onChange={(event) => onPolicy(event.currentTarget.value)}>
         {policies.map((policy) => (
-          <option key={policy} value={policy} selected={policy === view.policy}>
+          <option key={policy} value={policy} selected={policy === chosen}>
             {policy}
           </option>
         ))}

@@ -5,6 +5,8 @@ import type { PlacementModel } from './model';
 export interface WhatIfProps {
   readonly model: PlacementModel;
   readonly asked: PlacementRequest;
+  /** Why the sizes asked for cannot be. */
+  readonly refused: string | undefined;
   readonly onAsk: (change: Readonly<Partial<Record<Field['name'], number | undefined>>>) => void;
 }
 
@@ -27,7 +29,7 @@ function fieldsOf({ view }: PlacementModel): readonly Field[] {
 }
 
 /** The same experts on other sizes, without a change of the file. */
-export function WhatIf({ model, asked, onAsk }: WhatIfProps): JSX.Element {
+export function WhatIf({ model, asked, refused, onAsk }: WhatIfProps): JSX.Element {
   const isAsked = asked.redundant !== undefined || asked.gpus !== undefined || asked.nodes !== undefined;
   return (
     <div class="what-if" role="group" aria-label="What if">
@@ -38,7 +40,8 @@ export function WhatIf({ model, asked, onAsk }: WhatIfProps): JSX.Element {
             type="number"
             min={least}
             step={step}
-            value={value}
+            value={refused === undefined ? value : (asked[name] ?? value)}
+            aria-invalid={refused !== undefined && asked[name] !== undefined}
             onChange={(event) => {
               const next = event.currentTarget.valueAsNumber;
               if (Number.isSafeInteger(next) && next >= 0) onAsk({ [name]: next });
@@ -56,6 +59,11 @@ export function WhatIf({ model, asked, onAsk }: WhatIfProps): JSX.Element {
           As in the file
         </button>
       ) : null}
+      {refused === undefined ? null : (
+        <p class="refused" role="alert">
+          {refused} The picture is the last one that could be made.
+        </p>
+      )}
     </div>
   );
 }
