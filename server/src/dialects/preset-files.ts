@@ -1,4 +1,4 @@
-import dense from '../../../schemas/models/dense.json';
+import further from '../../../schemas/models/further.json';
 import deepseekR1 from '../../../schemas/models/deepseek-r1.json';
 import deepseekV2Lite from '../../../schemas/models/deepseek-v2-lite.json';
 import deepseekV2 from '../../../schemas/models/deepseek-v2.json';
@@ -84,7 +84,7 @@ export const modelFiles: readonly unknown[] = [
   mixtral8x7b,
   gptOss120b,
   gptOss20b,
-  ...dense,
+  ...further,
 ];
 
 /** GPUs that ship with the tool: dense peaks only, memory as programs see it, each with its source. */
