@@ -8,7 +8,10 @@ const ROOT = path.resolve(import.meta.dirname, '..');
 /** What each layer may import: other layers, and packages by name. A layer may always import itself. */
 const LAYERS: Readonly<Record<string, { readonly layers: readonly string[]; readonly packages: readonly string[] }>> = {
   'server/src/engine': { layers: [], packages: [] },
-  'server/src/syntax': { layers: [], packages: ['yaml', 'jsonc-parser', 'toml-eslint-parser', '@lezer/python', '@lezer/common'] },
+  'server/src/syntax': {
+    layers: [],
+    packages: ['yaml', 'jsonc-parser', 'toml-eslint-parser', '@lezer/python', '@lezer/common'],
+  },
   'server/src/plan': { layers: ['server/src/engine', 'server/src/syntax'], packages: [] },
   'server/src/dialects': {
     layers: ['server/src/engine', 'server/src/plan', 'server/src/syntax', 'server/src/generated', 'schemas'],

@@ -7,15 +7,19 @@ import { parseToml } from './toml';
 import type { ConfigLanguage, ConfigTree, SyntaxIssue } from './tree';
 import { createParseMemory, parseYamlWith } from './yaml-blocks';
 
-const PARSERS = { yaml: parseYamlWith, json: parseJson, toml: parseToml, arguments: parseShellText, python: parseProgram } as const;
+const PARSERS = {
+  yaml: parseYamlWith,
+  json: parseJson,
+  toml: parseToml,
+  arguments: parseShellText,
+  python: parseProgram,
+} as const;
 
 /** Of all Python files only those that import a framework whose configs are Python are worth a parser. */
 const PROGRAM = /^[ \t]*(?:from|import)[ \t]+torchtitan\b/m;
 
 function parseProgram(text: string): ConfigTree {
-  return PROGRAM.test(text)
-    ? parsePython(text)
-    : { language: 'python', text, documents: [], comments: [], issues: [] };
+  return PROGRAM.test(text) ? parsePython(text) : { language: 'python', text, documents: [], comments: [], issues: [] };
 }
 
 /** More faults than anyone reads, and few enough to keep. */
