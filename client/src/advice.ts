@@ -120,6 +120,20 @@ function offer(document: vscode.TextDocument, view: AdviceView): void {
   pick.show();
 }
 
+const CLUSTER = 'Choose GPU and Nodes…';
+const MODEL = 'Choose Model…';
+
+/** Says what a search lacks, and asks for it where somebody wants to tell. */
+async function askFirst(uri: vscode.Uri, reason: string, needs: readonly string[]): Promise<void> {
+  const offers = [
+    ...(needs.some((field) => field.startsWith('model.')) ? [MODEL] : []),
+    ...(needs.some((field) => field.startsWith('cluster.')) ? [CLUSTER] : []),
+  ];
+  const chosen = await vscode.window.showInformationMessage(reason, ...offers);
+  if (chosen === MODEL) await vscode.commands.executeCommand('shardlens.chooseModel', uri);
+  else if (chosen === CLUSTER) await vscode.commands.executeCommand('shardlens.chooseCluster', uri);
+}
+
 /** Asks what to look for, searches, and offers what was found. */
 export async function findBetterLayout(client: ClientHandle, uri: vscode.Uri): Promise<void> {
   const asked = await vscode.window.showQuickPick(OBJECTIVES, { title: 'Find a better layout' });
@@ -128,7 +142,7 @@ export async function findBetterLayout(client: ClientHandle, uri: vscode.Uri): P
   const answer = await search(client, { uri: uri.toString(), objective: asked.objective });
   if (answer === undefined) return;
   if ('empty' in answer) {
-    void vscode.window.showInformationMessage(answer.reason);
+    await askFirst(uri, answer.reason, answer.needs ?? []);
     return;
   }
   if (answer.items.length === 0) {

@@ -26,7 +26,9 @@ describe('better layouts over the protocol', () => {
     expect(answer.items.length).toBeGreaterThan(0);
     expect(answer.unmet).toBe(false);
     expect(answer.now).toMatch(/TP 8 · PP 2 .* a step/);
-    for (const { edits = [], title } of answer.items) {
+    for (const { edits = [], title, changes } of answer.items) {
+      // Keys as the file spells them, those that it lacks too.
+      expect(changes.filter((change) => /^(?:layout|recompute|batch|pipeline|optimizer)\./.test(change))).toEqual([]);
       const text = TextDocument.applyEdits(
         TextDocument.create('file:///x', 'yaml', 1, WIDE),
         edits.map(({ range, newText }) => ({ range, newText })),
@@ -74,7 +76,10 @@ describe('better layouts over the protocol', () => {
   it('say what is missing', async () => {
     const document = (await start()).open('plan.shardlens.yaml', WIDE.replace('gpu: H100, ', ''));
     const answer = await document.ask<AdviceAnswer>('shardlens/advice');
-    expect(answer).toMatchObject({ empty: true, reason: expect.stringMatching(/the GPU/) as unknown });
+    if (!('empty' in answer)) throw new Error('there is no GPU to search for');
+    expect(answer.needs).toContain('cluster.gpu');
+    expect(answer.reason).toMatch(/the GPU, such as "# shardlens: gpu=H800"\.$/);
+    expect(answer.reason).not.toContain('--');
   });
 
   it('are offered on the lines that decide the layout and nowhere else', async () => {

@@ -126,4 +126,10 @@ describe('custom requests', () => {
     await document.replace('tensor: [2', 'tensor: 2');
     expect((await document.ask<MemoryView>('shardlens/memory')).stale).toBeUndefined();
   });
+
+  it('says of a text that never parsed that only part of it is drawn', async () => {
+    const document = (await start()).open('broken.shardlens.yaml', PLAN.replace('tensor: 2', 'tensor: [2'));
+    const { stale } = await document.ask<MemoryView>('shardlens/memory');
+    expect(stale).toMatch(/^Line \d+ does not parse; this is the picture of what can be read\.$/);
+  });
 });

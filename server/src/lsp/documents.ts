@@ -37,6 +37,18 @@ export function syntaxFault({ tree }: Analysis): SyntaxIssue | undefined {
   return tree.issues.find(({ code }) => code !== 'duplicate-key');
 }
 
+/** What a picture says of a text that does not parse: that it is of the last one that did, or of what can be read of this one. */
+export function staleness(analysis: Analysis, good: Analysis | undefined): { readonly stale?: string } {
+  const fault = syntaxFault(analysis);
+  if (fault === undefined) return {};
+  const line = `Line ${String(analysis.lines.positionAt(fault.span.start).line + 1)} does not parse`;
+  if (good !== undefined) return { stale: `${line}; this is the picture of the last text that did.` };
+  // The lines of a template are no fault: nobody reads them as they stand.
+  return analysis.findings.some(({ rule }) => rule === 'syntax')
+    ? { stale: `${line}; this is the picture of what can be read.` }
+    : {};
+}
+
 /** Analyses of open documents; the only state of the server besides files and settings. */
 export function createDocumentStore(files: FileStore, initial: AnalysisSettings): DocumentStore {
   let common = initial;

@@ -39,7 +39,7 @@ import type {
   TimelineParams,
   TraceFileAnswer,
 } from '../protocol/timeline';
-import { syntaxFault } from './documents';
+import { staleness, syntaxFault } from './documents';
 import { registerAdvice } from './advice';
 import { registerPlacement } from './placement';
 import { slowAnswer } from './slow-answer';
@@ -125,14 +125,8 @@ function picture<T extends object>(
 ): T | NoView | ResponseError<void> {
   const closed: NoView = { empty: true, uri, reason: 'The document is not open.' };
   return answer<T | NoView>(state, name, uri, closed, (analysis) => {
-    const fault = syntaxFault(analysis);
-    const good = state.store.lastGood(uri);
-    if (fault === undefined || good === undefined) return draw(analysis);
-    const line = analysis.lines.positionAt(fault.span.start).line + 1;
-    return {
-      ...draw(good),
-      stale: `Line ${String(line)} does not parse; this is the picture of the last text that did.`,
-    };
+    const good = syntaxFault(analysis) === undefined ? undefined : state.store.lastGood(uri);
+    return { ...draw(good ?? analysis), ...staleness(analysis, good) };
   });
 }
 

@@ -16,7 +16,7 @@ import type {
   PlacementTextParams,
 } from '../protocol/placement';
 import { REQUEST } from '../protocol/requests';
-import { syntaxFault } from './documents';
+import { staleness, syntaxFault } from './documents';
 import { slowAnswer } from './slow-answer';
 import type { ServerState } from './state';
 
@@ -51,14 +51,6 @@ function* textSteps(
   };
 }
 
-/** While the text is broken the last good one is drawn, and the answer says so. */
-function staleness(analysis: Analysis): { readonly stale?: string } {
-  const fault = syntaxFault(analysis);
-  if (fault === undefined) return {};
-  const line = analysis.lines.positionAt(fault.span.start).line + 1;
-  return { stale: `Line ${String(line)} does not parse; this is the picture of the last text that did.` };
-}
-
 /** The panel's requests about placements, and the quick fix that writes one: places only when it is chosen. */
 export function registerPlacement(state: ServerState): void {
   const { connection, files, documents, store } = state;
@@ -76,7 +68,9 @@ export function registerPlacement(state: ServerState): void {
     };
     return slowAnswer(token, begin).then((found) => {
       if (found === undefined) return closed(params.uri);
-      return found instanceof ResponseError || now === undefined ? found : { ...found, ...staleness(now) };
+      return found instanceof ResponseError || now === undefined
+        ? found
+        : { ...found, ...staleness(now, store.lastGood(params.uri)) };
     });
   };
   connection.onRequest(VIEW, (params, token) => drawn({ ...params, compare: false }, token));

@@ -30,7 +30,8 @@ export interface AdviceView {
   readonly notes: readonly string[];
 }
 
-export type AdviceAnswer = AdviceView | NoView;
+/** `needs` names plan fields that have to be known first, such as `cluster.gpu`. */
+export type AdviceAnswer = AdviceView | (NoView & { readonly needs?: readonly string[] });
 
 /** Server -> client, while a search runs. */
 export const ADVICE_PROGRESS = 'shardlens/adviceProgress';

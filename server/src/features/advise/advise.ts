@@ -186,7 +186,8 @@ function advised(job: Job, result: SearchResult, outcome: Outcome): Advised | un
     ...answer,
     onFront: result.front.includes(outcome),
     reasons: reasonsFor(own, outcome, machine.cluster),
-    changes: times.length === 0 ? changes : [...changes, { field: 'pipeline.durations', from: 'as typed', to: 'scaled' }],
+    changes:
+      times.length === 0 ? changes : [...changes, { field: 'pipeline.durations', from: 'as typed', to: 'scaled' }],
     ...(own === undefined
       ? {}
       : {

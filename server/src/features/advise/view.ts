@@ -2,22 +2,26 @@ import type { SearchProgress } from '../../engine/search/training-search';
 import type { AdviceAnswer, AdviceItem, AdviceParams } from '../../protocol/advice';
 import type { Analysis } from '../analysis';
 import { count, percent } from '../format';
-import { hasNoAdvice, startAdvice, type Advice, type Advised } from './advise';
+import { hasNoAdvice, startAdvice, type Advice, type Advised, type NoAdvice } from './advise';
 import { splitCost, splitText, startServingAdvice, type ServingAdvice, type ServingAdvised } from './advise-serving';
 import { costText, labelOf, layoutText } from './describe';
+import { keyOfField } from './write-field';
 
 const ANSWERS = 8;
 
+/** A field as the file spells it, or would spell it. */
+function nameOf(analysis: Analysis, field: string): string {
+  const said = analysis.resolved === undefined ? field : labelOf(analysis.resolved, field);
+  return said === field ? (keyOfField(analysis, field) ?? field) : said;
+}
+
 function itemOf(analysis: Analysis, answer: Advised): AdviceItem {
-  const { resolved } = analysis;
   const { changes, edits, reasons } = answer;
   return {
     title: layoutText(answer),
     detail: costText(answer),
     reasons,
-    changes: changes.map(
-      ({ field, from, to }) => `${resolved === undefined ? field : labelOf(resolved, field)}: ${from} → ${to}`,
-    ),
+    changes: changes.map(({ field, from, to }) => `${nameOf(analysis, field)}: ${from} → ${to}`),
     ...(edits === undefined
       ? {}
       : { edits: edits.map(({ span, newText }) => ({ range: analysis.lines.rangeOf(span), newText })) }),
@@ -40,12 +44,19 @@ function viewOf(analysis: Analysis, advice: Advice): AdviceAnswer {
     items: shown.map((answer) => itemOf(analysis, answer)),
     unmet: nearest !== undefined,
     searched: `${count(counts.legal)} legal layouts, ${count(counts.simulated)} simulated`,
-    notes,
+    notes: notes.map(withoutOptions),
   };
 }
 
-function sentence(reason: string): string {
-  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
+/** Words for the editor, which has no options of a command line. */
+function withoutOptions(text: string): string {
+  return text.replace(/ or --[a-z]+ [\w.-]*\w/g, '');
+}
+
+/** What is missing, with what the editor can ask for. */
+function refusal(analysis: Analysis, { reason, needs }: NoAdvice): AdviceAnswer {
+  const text = withoutOptions(reason);
+  return { empty: true, uri: analysis.uri, reason: `${text.charAt(0).toUpperCase()}${text.slice(1)}.`, needs };
 }
 
 function servingItem(analysis: Analysis, advice: ServingAdvice, answer: ServingAdvised): AdviceItem {
@@ -54,7 +65,7 @@ function servingItem(analysis: Analysis, advice: ServingAdvice, answer: ServingA
     title: splitText(outcome.choice),
     detail: splitCost(outcome, advice.own),
     reasons,
-    changes: changes.map(({ field, from, to }) => `${field}: ${from} → ${to}`),
+    changes: changes.map(({ field, from, to }) => `${nameOf(analysis, field)}: ${from} → ${to}`),
     ...(edits === undefined
       ? {}
       : { edits: edits.map(({ span, newText }) => ({ range: analysis.lines.rangeOf(span), newText })) }),
@@ -85,12 +96,10 @@ export function* adviceView(
 ): Generator<SearchProgress, AdviceAnswer> {
   if (analysis.resolved?.plan.task === 'serving') {
     const served = startServingAdvice(analysis, { objective, top: ANSWERS, reanalyse });
-    if ('needs' in served) return { empty: true, uri: analysis.uri, reason: sentence(served.reason) };
+    if ('needs' in served) return refusal(analysis, served);
     return servingView(analysis, yield* served);
   }
   const search = startAdvice(analysis, { objective, top: ANSWERS, reanalyse });
-  if (hasNoAdvice(search)) {
-    return { empty: true, uri: analysis.uri, reason: sentence(search.reason) };
-  }
+  if (hasNoAdvice(search)) return refusal(analysis, search);
   return viewOf(analysis, yield* search);
 }

@@ -118,6 +118,11 @@ export function setRootKey({ tree, text }: Analysis, key: string, value: number 
   return edit === undefined ? [] : [edit];
 }
 
+/** The key that a field is written under, where the file has none yet. */
+export function keyOfField(analysis: Analysis, field: string): string | undefined {
+  return homeOf(analysis, field)?.key;
+}
+
 /** True when `writeField` has a place for the field. */
 export function canWrite(analysis: Analysis, field: string): boolean {
   const own = entryOfField(analysis, field);
