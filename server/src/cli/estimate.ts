@@ -1,4 +1,7 @@
 import { findGpu, gpuNames } from '../dialects/presets';
+import { FACTORS } from '../engine/cost/calibrate';
+import type { Analysis } from '../features/analysis';
+import { measurementFaults } from '../features/calibrate/read';
 import type { TimeAnswer } from '../features/cost';
 import type { ServingTimeAnswer } from '../features/serving-cost';
 import type { EstimateAnswer, EstimateClass } from '../features/estimate';
@@ -201,7 +204,11 @@ function calibrationTable({ calibration }: Shown): string | undefined {
     return [title, show(measured), show(predicted), percent(predicted / measured - 1), show(calibrated)];
   });
   const said = factor === undefined ? '' : `; kernels reach ${factor.toFixed(2)} times what is usual`;
-  return `Measured, from ${from}${said}\n${table(columns, rows)}`;
+  const end = factor !== undefined && (factor < 1.02 * FACTORS.least || factor > 0.98 * FACTORS.most);
+  const beyond = end
+    ? ', the end of what is tuned: something else differs, such as the layout or waiting for data'
+    : '';
+  return `Measured, from ${from}${said}${beyond}${rows.length === 0 ? '' : `\n${table(columns, rows)}`}`;
 }
 
 function checkpointTable({ checkpoint }: Shown): string {
@@ -257,7 +264,19 @@ function estimateText(answer: Shown): string {
 /** Logs of long runs are long. */
 const LOG_BYTES = 64 * 1024 * 1024;
 
-function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
+/** Says what of the measurements was not understood or is about another job; without any that can be used there is no answer. */
+function tellFaults(analysis: Analysis, text: string, name: string, file: string, err: Terminal['err']): void {
+  if (analysis.resolved === undefined) return;
+  const faults = measurementFaults(text);
+  const found = analysis.calibrated?.();
+  if (found === undefined && faults.length > 0)
+    throw new UsageError(`${name} holds no measurement: ${faults.join('; ')}`);
+  for (const fault of faults) err(`shardlens estimate: ${name}: ${fault}\n`);
+  if (found?.comparisons.length === 0 && found.calibration.network === undefined)
+    err(`shardlens estimate: nothing in ${name} is about what ${file} runs\n`);
+}
+
+function run(args: readonly string[], { cwd, out, err }: Terminal): ExitCode {
   const given = readArguments(args, [
     'model',
     'gpu',
@@ -292,10 +311,7 @@ function run(args: readonly string[], { cwd, out }: Terminal): ExitCode {
     },
     measured,
   );
-  if (calibration !== undefined && analysis.resolved !== undefined && analysis.calibrated?.() === undefined)
-    throw new UsageError(
-      `${calibration} holds no measurement: it is neither a calibration file nor a log of a known framework`,
-    );
+  if (calibration !== undefined && measured !== undefined) tellFaults(analysis, measured, calibration, file, err);
   const answer = estimateAnswer(analysis);
   if ('reason' in answer) throw new UsageError(`no estimate of ${file}: ${answer.reason}`);
   const findings = findingRows(analysis, answer.findings);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fitFactor, linkShares } from '../../../server/src/engine/cost/calibrate';
 import { readLog } from '../../../server/src/features/calibrate/logs';
-import { readMeasurements } from '../../../server/src/features/calibrate/read';
+import { measurementFaults, readMeasurements } from '../../../server/src/features/calibrate/read';
 import { costOf } from '../../../server/src/features/cost';
 import { estimateAnswer } from '../../../server/src/features/estimate';
 import { servingCostOf } from '../../../server/src/features/serving-cost';
@@ -150,5 +150,21 @@ describe('a calibrated plan', () => {
     const [slower, faster] =
       (calibrated?.factor ?? 1) < 1 ? [servingCostOf(tuned), plain] : [plain, servingCostOf(tuned)];
     expect(slower?.batches[0]?.tpot).toBeGreaterThan(faster?.batches[0]?.tpot ?? Infinity);
+  });
+});
+
+describe('measurements that are not understood', () => {
+  it.each([
+    ['measured:\n  step_seconds: -3\n', ['measured.step_seconds is no positive number']],
+    ['measured: {step_sec: 3, step_ms: 4}\n', ['measured.step_sec is no key; there are step_seconds, step_ms']],
+    ['{"measured": {"decode": {"sequences": 4, "tokens": 3}}}', ['measured.decode.tokens is no key']],
+    ['measured: {decode: 5}', ['measured.decode is no section of sequences and tokens_per_second']],
+    ['hello', ['neither a file with a section "measured" nor a log']],
+    ['measured: {step_ms: 4, decode: {sequences: 64, tokens_per_second: 2250}}', []],
+    [MEGATRON, []],
+  ])('are named: %j', (text, words) => {
+    const faults = measurementFaults(text);
+    expect(faults).toHaveLength(words.length);
+    words.forEach((word, at) => expect(faults[at]).toContain(word));
   });
 });

@@ -1,5 +1,5 @@
 import { parseConfig } from '../../syntax/parse';
-import type { ConfigNode, MapNode } from '../../syntax/tree';
+import type { MapNode } from '../../syntax/tree';
 import { readLog, type Measurements } from './logs';
 
 const GIB = 2 ** 30;
@@ -28,11 +28,7 @@ function decodeOf(root: MapNode): Measurements['decode'] {
   return sequences === undefined || tokensPerSecond === undefined ? undefined : { sequences, tokensPerSecond };
 }
 
-function fromFile(root: ConfigNode | undefined): Measurements | undefined {
-  if (root?.kind !== 'map') return undefined;
-  const section = root.entries.find(({ key }) => key === 'measured')?.value;
-  const map = section?.kind === 'map' ? section : undefined;
-  if (map === undefined) return undefined;
+function fromSection(map: MapNode): Measurements | undefined {
   const values = Object.entries(KEYS).flatMap(([key, [field, unit]]) => {
     const value = numberAt(map, key);
     return value === undefined ? [] : [[field, value * unit] as const];
@@ -42,14 +38,43 @@ function fromFile(root: ConfigNode | undefined): Measurements | undefined {
   return { from: 'the calibration file', ...Object.fromEntries(values), ...(decode === undefined ? {} : { decode }) };
 }
 
-/** Measurements of a text: a small YAML or JSON file with a `measured` section, or a log of a framework or of nccl-tests. */
-export function readMeasurements(text: string): Measurements | undefined {
+/** The `measured` section of a text; undefined where it is a log. */
+function sectionOf(text: string): MapNode | undefined {
   // A log of many megabytes is no config, and its first lines say so.
   const head = text.slice(0, 65_536);
-  if (/(?:^|[{\n,])\s*["']?measured["']?\s*:/.test(head)) {
-    const language = head.trimStart().startsWith('{') ? 'json' : 'yaml';
-    const found = fromFile(parseConfig(head, language).documents[0]);
-    if (found !== undefined) return found;
-  }
-  return readLog(text);
+  if (!/(?:^|[{\n,])\s*["']?measured["']?\s*:/.test(head)) return undefined;
+  const root = parseConfig(head, head.trimStart().startsWith('{') ? 'json' : 'yaml').documents[0];
+  const section = root?.kind === 'map' ? root.entries.find(({ key }) => key === 'measured')?.value : undefined;
+  return section?.kind === 'map' ? section : undefined;
+}
+
+const DECODE_KEYS = ['sequences', 'tokens_per_second'];
+
+function faultsIn(map: MapNode, known: readonly string[], path: string): string[] {
+  return map.entries.flatMap(({ key, value }) => {
+    if (!known.includes(key)) return [`${path}.${key} is no key; there are ${known.join(', ')}`];
+    if (key === 'decode' && value.kind === 'map') return faultsIn(value, DECODE_KEYS, `${path}.decode`);
+    if (key !== 'decode' && numberAt(map, key) !== undefined) return [];
+    return [
+      `${path}.${key} is no ${key === 'decode' ? 'section of sequences and tokens_per_second' : 'positive number'}`,
+    ];
+  });
+}
+
+/** What a text of measurements says that is not understood; a log of an unknown program is one fault. */
+export function measurementFaults(text: string): readonly string[] {
+  const section = sectionOf(text);
+  if (section !== undefined && section.entries.length > 0)
+    return faultsIn(section, [...Object.keys(KEYS), 'decode'], 'measured');
+  return readMeasurements(text) === undefined
+    ? [
+        'it is neither a file with a section "measured" nor a log of Megatron-LM, torchtitan, vLLM, SGLang or nccl-tests',
+      ]
+    : [];
+}
+
+/** Measurements of a text: a small YAML or JSON file with a `measured` section, or a log of a framework or of nccl-tests. */
+export function readMeasurements(text: string): Measurements | undefined {
+  const section = sectionOf(text);
+  return (section === undefined ? undefined : fromSection(section)) ?? readLog(text);
 }
