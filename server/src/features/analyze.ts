@@ -10,6 +10,7 @@ import { usablePlan } from '../plan/usable';
 import { parseConfig } from '../syntax/parse';
 import type { ConfigTree } from '../syntax/tree';
 import type { Analysis, AnalysisInput } from './analysis';
+import { calibrationFindings } from './calibrate/findings';
 import { completePlan, findWorkspaceDirective, type ReadUri } from './context';
 import { lazyCalibration, lazyCost, runTerms } from './cost';
 import { lazyServingCost, servingLoad } from './serving-cost';
@@ -163,12 +164,17 @@ function withFrameworkDefaults(plan: Plan, { complete }: DialectReading): Plan {
   });
 }
 
-/** Measurements that the caller gives, or that a comment, the workspace file or a setting names. */
-function measuredText({ input, directives, beside, read }: Reach): string | undefined {
-  if (input.calibrationText !== undefined) return input.calibrationText;
-  const named = directives.map(({ calibration }) => calibration?.value).find((path) => path !== undefined);
-  const uri = named === undefined ? undefined : beside(named);
-  return uri === undefined ? undefined : read(uri)?.tree.text;
+/** Measurements that the caller gives, or that a comment, the workspace file or a setting names, and what is wrong with them. */
+function measuredBy({ input, directives, beside, read }: Reach): {
+  readonly text: string | undefined;
+  readonly findings: readonly Finding[];
+} {
+  if (input.calibrationText !== undefined) return { text: input.calibrationText, findings: [] };
+  const named = directives.map(({ calibration }) => calibration).find((path) => path !== undefined);
+  const uri = named === undefined ? undefined : beside(named.value);
+  if (uri === undefined) return { text: undefined, findings: [] };
+  const text = read(uri)?.tree.text;
+  return { text, findings: calibrationFindings(named, text ?? input.files(uri)) };
 }
 
 interface Reach {
@@ -205,15 +211,23 @@ function readAs(
     linkedPlacements(resolved, references, reach.input.files, (uri) => reach.read(uri)?.tree),
   );
   const custom = guarded('custom-schedule', () => customScheduleFindings(resolved, references, reach.input.files));
+  const measured = measuredBy(reach);
   const remarks = guarded('placement-remarks', () => placementRemarks(resolved));
   const rules = ruleFindings(resolved, memory, told, reading.check, base.tree);
-  const findings = [...syntaxFindings(base.tree), ...told, ...rules, ...linked, ...custom, ...remarks];
+  const findings = [
+    ...syntaxFindings(base.tree),
+    ...told,
+    ...rules,
+    ...linked,
+    ...custom,
+    ...remarks,
+    ...measured.findings,
+  ];
   // Named files are wanted even where no rule reads them: links must know what is there, panels draw placements.
   const named = references.map(({ uri }) => uri).filter((uri) => reach.input.files(uri) === undefined);
   const terms = runTerms(reach.directives);
   const load = servingLoad(reach.directives);
-  const measured = measuredText(reach);
-  const calibrated = lazyCalibration(resolved, load, memory, measured);
+  const calibrated = lazyCalibration(resolved, load, memory, measured.text);
   const ignored = new Set(reach.directives.flatMap(({ ignore }) => ignore));
   return {
     ...base,
@@ -221,7 +235,7 @@ function readAs(
     dialect,
     reading,
     // Schedules are timed from the plan alone, so it carries the rates that measurements set.
-    resolved: measured === undefined ? resolved : { ...resolved, calibration: () => calibrated()?.calibration },
+    resolved: measured.text === undefined ? resolved : { ...resolved, calibration: () => calibrated()?.calibration },
     ...(memory === undefined ? {} : { memory }),
     terms,
     calibrated,

@@ -168,3 +168,19 @@ describe('measurements that are not understood', () => {
     words.forEach((word, at) => expect(faults[at]).toContain(word));
   });
 });
+
+describe('measurements that a comment names', () => {
+  const TEXT = '# shardlens: model=deepseek-ai/DeepSeek-V3 gpu=H800 calibration=measured.yaml\nshardlens: 1\n';
+  const found = (files: Readonly<Record<string, string>>): string[] =>
+    analyzeText(TEXT, { files })
+      .findings.filter(({ rule }) => rule === 'calibration-not-usable')
+      .map(({ message }) => message);
+
+  it('are a finding at their name where nothing can be made of them', () => {
+    expect(found({ 'measured.yaml': 'measured: {step_ms: 4}' })).toEqual([]);
+    expect(found({ 'measured.yaml': 'measured: {steps: 4}' })[0]).toMatch(
+      /^Measurements in measured\.yaml: measured\.steps is no key/,
+    );
+    expect(found({})[0]).toContain('there is no such file');
+  });
+});
