@@ -103,17 +103,17 @@ export function partsText({ parts, stepSeconds }: TrainingCost): string {
 }
 
 /** `12.3 s a step`; beside it what the schedule takes by durations of the file, where those are another measure of the same step. */
-function stepText({ stepSeconds }: TrainingCost, { resolved }: Analysis): string {
+function stepText({ stepSeconds }: TrainingCost, { resolved }: Analysis, model: string): string {
   const typed = resolved === undefined ? undefined : typedSeconds(resolved);
   const own = `${seconds(stepSeconds)} a step`;
-  return typed === undefined ? own : `${own} by the cost model (${seconds(typed)} by the typed durations)`;
+  return typed === undefined ? own : `${own}${model} (${seconds(typed)} by the typed durations)`;
 }
 
 /** `12.3 s a step · 1,534 tokens/s a GPU · MFU …`, and what the run takes. */
 export function costLines(analysis: Analysis): string[] {
   const cost = costOf(analysis);
   if (cost === undefined) return [];
-  const head = `${stepText(cost, analysis)} · ${count(cost.tokensPerSecondPerGpu)} tokens/s a GPU · ${mfuText(cost)}`;
+  const head = `${stepText(cost, analysis, ' by the cost model')} · ${count(cost.tokensPerSecondPerGpu)} tokens/s a GPU · ${mfuText(cost)}`;
   const run = runText(cost);
   return [head, `Step: ${partsText(cost)}`, ...(run === undefined ? [] : [run])];
 }
@@ -128,7 +128,7 @@ export function costTitle(analysis: Analysis): string | undefined {
       : ` · ${cost.run.days.toFixed(1)} days for ${parameters(cost.run.seconds * cost.tokensPerSecondPerGpu * (analysis.resolved?.layout?.worldSize ?? 1))} tokens`;
   const [mfu] = cost.utilisations;
   const share = mfu === undefined ? '' : ` · MFU ${percent(mfu.mfu)} (${mfu.peak}, causal)`;
-  return `${stepText(cost, analysis)} · ${count(cost.tokensPerSecondPerGpu)} tokens/s a GPU${share}${days}`;
+  return `${stepText(cost, analysis, '')} · ${count(cost.tokensPerSecondPerGpu)} tokens/s a GPU${share}${days}`;
 }
 
 /** `time` of the `estimate` document: seconds, tokens and FLOPs; shares as fractions. */
