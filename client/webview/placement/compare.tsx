@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import type { PlacementCandidate } from '../../../server/src/protocol/placement';
 import { bytesText } from '../kit/format';
 import type { Theme } from '../kit/theme';
@@ -202,15 +203,18 @@ function spread<Label extends { readonly at: number; readonly left: number }>(
 /** The placement in view beside EPLB's and the optimised ones: figures, balance a layer, and what the change would cost. */
 export function Compare({ model, theme, rows, onPolicy, onLayer }: CompareProps): JSX.Element {
   const { policy: current } = model.view;
+  const section = useRef<HTMLElement>(null);
+  // In a low panel it would open below what is seen.
+  useEffect(() => section.current?.scrollIntoView({ block: 'nearest' }), [rows === undefined]);
   if (rows === undefined)
     return (
-      <section class="compare" aria-busy="true">
+      <section ref={section} class="compare" aria-busy="true">
         <p class="note">Placing the experts by every policy…</p>
       </section>
     );
   const columns = COLUMNS.filter(([, , value]) => rows.some((row) => value(row) !== ''));
   return (
-    <section class="compare">
+    <section ref={section} class="compare">
       <h2>Other placements of the same sizes</h2>
       <div class="compare-body">
         <table>
