@@ -6,6 +6,8 @@ interface GitRepository {
   readonly show: (ref: string, path: string) => Promise<string>;
 }
 interface GitApi {
+  /** `initialized` once the folders of the window were searched for repositories. */
+  readonly state: 'uninitialized' | 'initialized';
   readonly getRepository: (uri: vscode.Uri) => GitRepository | null;
 }
 interface GitExtension {
@@ -15,14 +17,31 @@ interface GitExtension {
 
 const MOST_CHARACTERS = 1024 * 1024;
 
+/** How long the Git extension may take to start and to look for repositories, and how often it is looked at. */
+const PATIENCE_MS = 30_000;
+const STEP_MS = 500;
+
+/** The repository of a file; undefined where there is none, `later` as long as the Git extension does not know. */
+function repositoryOf(file: vscode.Uri): GitRepository | 'later' | undefined {
+  const extension = vscode.extensions.getExtension<GitExtension>('vscode.git');
+  if (extension === undefined) return undefined;
+  // Nobody's Git is woken for a lens: it starts by itself, mostly after us.
+  if (!extension.isActive) return 'later';
+  if (!extension.exports.enabled) return undefined;
+  const api = extension.exports.getAPI(1);
+  return api.getRepository(file) ?? (api.state === 'uninitialized' ? 'later' : undefined);
+}
+
 /** The file as it was last committed, from the built-in Git extension; empty where there is none, which is no fault. */
 export async function readHead(uri: string): Promise<ReadHeadAnswer> {
   try {
-    const extension = vscode.extensions.getExtension<GitExtension>('vscode.git');
-    // Nobody's Git is woken for a lens.
-    if (extension?.isActive !== true || !extension.exports.enabled) return {};
     const file = vscode.Uri.parse(uri, true);
-    const text = await extension.exports.getAPI(1).getRepository(file)?.show('HEAD', file.fsPath);
+    let repository = repositoryOf(file);
+    for (let waited = 0; repository === 'later' && waited < PATIENCE_MS; waited += STEP_MS) {
+      await new Promise((resolve) => setTimeout(resolve, STEP_MS));
+      repository = repositoryOf(file);
+    }
+    const text = repository === 'later' ? undefined : await repository?.show('HEAD', file.fsPath);
     return text === undefined || text.length > MOST_CHARACTERS ? {} : { text };
   } catch {
     return {};
