@@ -159,6 +159,7 @@ export function gpuHfTrainInput(row: GpuHfRow): TrainingInput {
     attentionKernel: attention,
     optimizerStep: opt.endsWith('foreach') ? 'foreach' : opt.endsWith('forloop') ? 'for-loop' : 'fused',
     gradientBucketView: spec['gabv'] === true,
+    ...(spec['experts'] === 'eager' ? { groupedGemm: false } : {}),
     ...(lora === undefined
       ? {}
       : {

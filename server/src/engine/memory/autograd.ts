@@ -49,8 +49,8 @@ export interface NodeOptions {
   readonly pass?: readonly Value[];
   readonly parameters?: number;
   readonly scratch?: number;
-  /** The output is a view of this tensor's memory. */
-  readonly viewOf?: Value;
+  /** Where the output lies: the memory of a tensor that it views, or that of an output which is kept itself. */
+  readonly store?: Store;
 }
 
 /** Adds one operation; returns its output. An operation that needs no gradient keeps nothing. */
@@ -64,7 +64,7 @@ export function apply(
   const parameters = options.parameters ?? 0;
   const pass = options.pass ?? [];
   const needsGradient = parameters > 0 || [...inputs, ...pass].some((input) => input.needsGradient);
-  const store = options.viewOf?.store ?? { bytes, group };
+  const store = options.store ?? { bytes, group };
   const out = { bytes, store, needsGradient };
   if (!needsGradient) return out;
   tape.nodes.push({

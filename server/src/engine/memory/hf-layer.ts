@@ -26,6 +26,14 @@ function normKind(model: ModelSpec): Kind {
   return (model.family ?? '').startsWith('gemma') ? 'gemma' : 'rms';
 }
 
+/** Gemma 2 bounds scores by a tanh, which keeps its output (models/gemma2/modeling_gemma2.py, eager_attention_forward). */
+function capScores(c: HfContext, scores: Value): Value {
+  const kept: Store = { bytes: scores.bytes, group: 'capped attention scores' };
+  const divided = apply(c.tape, kept.group, scores.bytes, [scores]);
+  const bounded = apply(c.tape, kept.group, scores.bytes, [divided], { saved: [kept] });
+  return apply(c.tape, kept.group, scores.bytes, [bounded]);
+}
+
 /** Scores, probabilities and products of eager or decomposed attention. */
 function plainAttention(c: HfContext, o: HfLayerOptions, q: Value, k: Value, v: Value): Value {
   const { heads, kvHeads } = o.model;
@@ -39,9 +47,11 @@ function plainAttention(c: HfContext, o: HfLayerOptions, q: Value, k: Value, v: 
   const area = o.microBatch * heads * o.sequence * o.sequence;
   const scores = apply(c.tape, 'attention scores', wide * area, [q, keys], { saved: [q, keys] });
   const scaled = apply(c.tape, 'attention scores', wide * area, [scores]);
-  const widened = wide === 4 ? scaled : apply(c.tape, 'attention scores in FP32', 4 * area, [scaled]);
+  const capped = o.model.family === 'gemma2' ? capScores(c, scaled) : scaled;
+  const widened = wide === 4 ? capped : apply(c.tape, 'attention scores in FP32', 4 * area, [capped]);
   const kept: Store = { bytes: 4 * area, group: 'attention probabilities in FP32' };
-  const soft: Value = { ...apply(c.tape, kept.group, 4 * area, [widened], { saved: [kept] }), store: kept };
+  // torch multiplies the gradient by the probabilities into a tensor of its own (aten/native/cuda/SoftMax.cu, softmax_backward_cuda_out).
+  const soft = apply(c.tape, kept.group, 4 * area, [widened], { saved: [kept], scratch: 4 * area, store: kept });
   const narrow = wide === 4 ? soft : apply(c.tape, 'attention probabilities', wide * area, [soft]);
   const mixed = apply(c.tape, 'attention output', wide * c.T * heads * dim, [narrow, values], {
     saved: [narrow, values],
@@ -61,7 +71,7 @@ function attend(c: HfContext, o: HfLayerOptions, q: Value, k: Value, v: Value): 
   const result = apply(c.tape, out.group, out.bytes, [query, key, v], {
     saved: [query, key, v, out, statistics],
     scratch: 4 * c.T * model.heads,
-    viewOf: { bytes: out.bytes, store: out, needsGradient: true },
+    store: out,
   });
   return model.attention === 'mla' ? apply(c.tape, 'attention output in order', out.bytes, [result]) : result;
 }
@@ -107,7 +117,7 @@ function latentAttention(c: HfContext, o: HfLayerOptions, x: Value): Value {
   );
   const joined = (name: string, from: readonly Value[]): Value =>
     apply(c.tape, name, (c.amp ? 4 : c.wide) * c.T * heads * (nope + rope), from);
-  const v = apply(c.tape, 'value', wide * c.T * heads * vDim, [up], { viewOf: up });
+  const v = apply(c.tape, 'value', wide * c.T * heads * vDim, [up], { store: up.store });
   const out = attend(c, o, joined('joined query', [q]), joined('joined key', [up, latent]), v);
   return linear(c, 'o_proj', out, h, heads * vDim);
 }
@@ -176,10 +186,48 @@ function experts(c: HfContext, o: HfLayerOptions, x: Value): Value {
   return apply(c.tape, 'sum of experts', wide * c.T * h, [ordered]);
 }
 
+/**
+ * Experts one after the other, as transformers runs them without a grouped product: each takes its slice of the stacked weights, and
+ * the gradient of a slice is a zero tensor as large as the whole stack, which is added to what the experts before it left
+ * (models/mixtral, MixtralExperts.forward; torch select_backward). Tokens are taken as spread evenly.
+ */
+function expertsInTurn(c: HfContext, o: HfLayerOptions, x: Value): Value {
+  const { model } = o;
+  const [h, E] = [model.hiddenSize, model.experts ?? 0];
+  const fe = model.expertIntermediateSize ?? model.intermediateSize;
+  const wide = c.amp ? 2 : c.wide;
+  const trains = c.gradient > 0;
+  const weights = router(c, o, x);
+  const rows = (c.T * (model.expertsPerToken ?? 1)) / E;
+  const gated = model.gatedMlp ? 2 : 1;
+  const product = (name: string, input: Value, columns: number, elements: number, expert: number): Value =>
+    apply(c.tape, name, wide * rows * columns, [input], {
+      saved: trains ? [input] : [],
+      parameters: expert === E - 1 ? E * elements * c.gradient : 0,
+      scratch: (expert === E - 1 ? 1 : E + 1) * elements * c.gradient,
+    });
+  let sum: Value | undefined;
+  for (let expert = 0; expert < E; expert += 1) {
+    const own = apply(c.tape, "an expert's tokens", wide * rows * h, [x]);
+    const both = product('expert gate and up', own, gated * fe, gated * h * fe, expert);
+    const active = apply(c.tape, 'expert activation', wide * rows * fe, [both], { saved: [both] });
+    const inner = model.gatedMlp
+      ? apply(c.tape, 'expert product', wide * rows * fe, [active, both], { saved: [active, both] })
+      : active;
+    const down = product('expert outputs', inner, h, h * fe, expert);
+    const weighted = apply(c.tape, 'weighted expert outputs', wide * rows * h, [down, weights], {
+      saved: [down],
+      scratch: wide * rows * h,
+    });
+    sum = apply(c.tape, 'sum of experts', wide * c.T * h, [weighted], { pass: sum === undefined ? [] : [sum] });
+  }
+  return sum ?? x;
+}
+
 function block(c: HfContext, o: HfLayerOptions, x: Value, moe: boolean): Value {
   const { model } = o;
   if (!moe) return feedForward(c, o, x, model.intermediateSize);
-  const routed = experts(c, o, x);
+  const routed = o.experts === 'eager' ? expertsInTurn(c, o, x) : experts(c, o, x);
   const shared = sharedWidth(model);
   return shared > 0 ? add(c, 'experts', routed, feedForward(c, o, x, shared)) : routed;
 }
