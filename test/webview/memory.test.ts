@@ -156,7 +156,13 @@ describe.skipIf(chromiumPath() === undefined)('the memory in Chromium', () => {
     await page.getByRole('button', { name: 'Table as CSV' }).click();
     const file = (await open.posted()).find((message) => message.type === 'save');
     expect(file?.text?.split('\r\n')[0]).toBe(
-      'Ranks,GPUs,Weights,Gradients,Optimizer,Activations,Buffers,Workspace,Allocated,Reserved,Total',
+      [
+        'Ranks,GPUs',
+        ...['Weights', 'Gradients', 'Optimizer', 'Activations', 'Buffers', 'Workspace'].map(
+          (part) => `${part} (bytes)`,
+        ),
+        'Allocated (bytes),Reserved (bytes),Total (bytes)',
+      ].join(','),
     );
     await open.close();
   });

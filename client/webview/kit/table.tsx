@@ -5,6 +5,8 @@ import { integer } from './format';
 /** One column of a table whose rows are numbers `0 .. rows - 1`: nothing is made for a row until it is shown. */
 export interface TableColumn {
   readonly title: string;
+  /** Title in a saved file, where the unit of the keys has to be told. */
+  readonly fileTitle?: string;
   readonly numeric: boolean;
   /** What the cell shows. */
   readonly text: (row: number) => string;
@@ -130,10 +132,15 @@ function csvCell(text: string): string {
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+/** Fifteen digits hold every time and size; more are what binary fractions leave behind. */
+function plain(value: number | string): string {
+  return String(typeof value === 'number' ? Number(value.toPrecision(15)) : value);
+}
+
 /** The same table as comma-separated text (RFC 4180), unrounded: cells hold the sort keys. */
 export function toCsv(rows: number, columns: readonly TableColumn[]): string {
-  const lines = [columns.map((column) => csvCell(column.title)).join(',')];
+  const lines = [columns.map((column) => csvCell(column.fileTitle ?? column.title)).join(',')];
   for (let row = 0; row < rows; row += 1)
-    lines.push(columns.map((column) => csvCell(String(column.key(row)))).join(','));
+    lines.push(columns.map((column) => csvCell(plain(column.key(row)))).join(','));
   return `${lines.join('\r\n')}\r\n`;
 }

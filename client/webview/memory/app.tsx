@@ -10,6 +10,8 @@ import { KeyHelp } from '../kit/key-help';
 import type { KeyRow } from '../kit/key-help';
 import { isEmpty, usePanel } from '../kit/panel';
 import type { Panel } from '../kit/panel';
+import type { Scene } from '../kit/export';
+import { withLegend } from '../kit/legend-scene';
 import { Legend } from '../kit/swatch';
 import type { LegendItem } from '../kit/swatch';
 import { DataTable, toCsv } from '../kit/table';
@@ -92,9 +94,10 @@ function facts(view: MemoryView): readonly Fact[] {
 function memoryColumns(view: MemoryView): readonly TableColumn[] {
   const figure = (title: string, value: (row: number) => number): TableColumn => ({
     title,
+    fileTitle: `${title} (bytes)`,
     numeric: true,
     text: (row) => gib(value(row)),
-    key: value,
+    key: (row) => Math.round(value(row)),
   });
   const present = new Set(partsPresent(view));
   return [
@@ -263,13 +266,14 @@ function MemoryTools({
   onHelp,
 }: MemoryToolsProps): JSX.Element {
   const name = (extension: string): string => exportName(view.uri, 'memory', extension);
+  const scene = (): Scene => withLegend(memoryScene(view, theme, selected), legend(view, theme), theme);
   return (
     <div class="tools">
       <Tool icon="table" label="Show as table (t)" pressed={table} onClick={() => onTable(!table)} />
       <ExportMenu
         choices={[
-          { label: 'Picture as SVG', run: () => saveSvg(host, name('svg'), memoryScene(view, theme, selected), theme) },
-          { label: 'Picture as PNG', run: () => savePng(host, name('png'), memoryScene(view, theme, selected), theme) },
+          { label: 'Picture as SVG', run: () => saveSvg(host, name('svg'), scene(), theme) },
+          { label: 'Picture as PNG', run: () => savePng(host, name('png'), scene(), theme) },
           { label: 'Table as CSV', run: () => saveText(host, name('csv'), toCsv(view.classes.length, columns)) },
         ]}
       />

@@ -2,6 +2,7 @@ import type { JSX, RefObject } from 'preact';
 import { ExportMenu, PinTool, Tool } from '../kit/chrome';
 import { exportName, savePng, saveSvg, saveText } from '../kit/export';
 import type { Scene } from '../kit/export';
+import { withLegend } from '../kit/legend-scene';
 import { toCsv } from '../kit/table';
 import type { TableColumn } from '../kit/table';
 import type { Theme } from '../kit/theme';
@@ -12,6 +13,7 @@ import { ComparePicker } from './compare';
 import type { Extras } from './extras';
 import type { Command } from './keys';
 import type { LanesHandle } from './lanes';
+import { shadeNote, timelineLegend } from './head';
 import { timelineScene } from './scene';
 
 interface TimelineToolsProps extends TimelineProps {
@@ -30,7 +32,8 @@ export function TimelineTools(props: TimelineToolsProps): JSX.Element {
   const name = (extension: string): string => exportName(model.view.uri, `schedule-${model.view.kind}`, extension);
   const scene = (): Scene => {
     const axis = handle.current?.axis() ?? fitAxis(model.view.makespan, 900);
-    return timelineScene(model, axis, choices.rank, choices.memory, theme);
+    const picture = timelineScene(model, axis, choices.rank, choices.memory, theme);
+    return withLegend(picture, timelineLegend(model, theme), theme, shadeNote(model));
   };
   return (
     <div class="tools">
