@@ -360,6 +360,8 @@ describe('list expressions', () => {
   it('are not drawn from what ms-swift fills by itself', () => {
     const swift = 'model: Qwen/Qwen3-8B\ntensor_model_parallel_size: 2\nmicro_batch_size: 1\nmax_length: 2048\n';
     expect(told(readAs('megatron', `${swift}save: out\nrecompute_granularity: full\n`).findings)).toEqual([]);
+    // A strategy in words, and no scale of FP16.
+    expect(told(readAs('megatron', `${swift}loss_scale: ignore_empty_think\n`).findings)).toEqual([]);
     expect(told(readAs('megatron', `${swift}fp16: true\nbf16: true\n`).findings)).toEqual(['error exclusive-keys']);
   });
 });

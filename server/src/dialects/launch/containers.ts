@@ -6,6 +6,7 @@ import type { Planned, Sourced } from '../../plan/plan';
 import type { ClusterSpec } from '../../engine/spec/cluster';
 import { childOf, entryOf, hasKey, integerOf, isList, isScalar, mapOf, textOf } from '../common/nodes';
 import { written } from '../common/sourced';
+import { findGpu } from '../presets';
 import { launchedBy, launchedByImage, type Launched } from './programs';
 
 /** What the containers of one pod share, gathered on the way down. */
@@ -13,6 +14,8 @@ export interface Pod {
   readonly environment: ReadonlyMap<string, readonly Word[]>;
   /** GPUs of one container, or of the pod that it is the only one of. */
   readonly gpus?: Sourced<number>;
+  /** What its nodes are selected by. */
+  readonly gpu?: Sourced<string>;
   /** Pods that form one group and start one server together. */
   readonly pods?: Sourced<number>;
   readonly role?: string;
@@ -100,12 +103,27 @@ function hasCommand(map: MapNode): boolean {
   return map.entries.some(({ key, value }) => COMMANDS.includes(key) && (isList(value) || isScalar(value)));
 }
 
+/** Labels by which clusters name the GPU of a node. */
+const PRODUCT = /(?:^|[./])(?:gke-accelerator|gpu\.product)$/;
+
+/** The GPU that a node selector asks for, where it is one that is known: `nvidia-h100-mega-80gb`, `NVIDIA-B200`. */
+function selectedGpu(selector: MapNode | undefined): Sourced<string> | undefined {
+  const entry = selector?.entries.find(({ key }) => PRODUCT.test(key));
+  const word = textOf(entry?.value);
+  if (entry === undefined || word === undefined) return undefined;
+  // Google's first label of the A100 is that of 40 GB.
+  const found = findGpu(word === 'nvidia-tesla-a100' ? 'A100 40GB' : word.replace(/-mega(?=-)/, ''));
+  return found === undefined ? undefined : { ...written(found.name, entry), origin: 'derived' };
+}
+
 function below(pod: Pod, map: MapNode, text: string): Pod {
   const environment = [...environmentOf(childOf(map, 'env'), text), ...environmentOf(childOf(map, 'envs'), text)];
   const gpus = gpusOf(mapOf(map, 'resources'));
   const pods = groupOf(map) ?? jobPods(map);
+  const gpu = selectedGpu(mapOf(map, 'nodeSelector'));
   return {
     ...pod,
+    ...(gpu === undefined ? {} : { gpu }),
     ...(environment.length === 0 ? {} : { environment: new Map([...pod.environment, ...environment]) }),
     ...(gpus === undefined ? {} : { gpus }),
     ...(pods === undefined ? {} : { pods, grouped: true }),
@@ -165,6 +183,10 @@ export function launchesIn(
 }
 
 /** What a pod says of the machines of its server. */
-export function clusterOf({ gpus, pods }: Pod): Planned<ClusterSpec> {
-  return { ...(gpus === undefined ? {} : { gpusPerNode: gpus }), ...(pods === undefined ? {} : { nodes: pods }) };
+export function clusterOf({ gpu, gpus, pods }: Pod): Planned<ClusterSpec> {
+  return {
+    ...(gpu === undefined ? {} : { gpu }),
+    ...(gpus === undefined ? {} : { gpusPerNode: gpus }),
+    ...(pods === undefined ? {} : { nodes: pods }),
+  };
 }

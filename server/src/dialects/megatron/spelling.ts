@@ -1,3 +1,4 @@
+import { profileOf } from './profiles';
 import type { Finding, SourceReference } from '../../plan/finding';
 import type { ConfigNode, Entry, MapNode } from '../../syntax/tree';
 import { faultFinding, valueFault, wordsFault, type ValueFault } from '../common/argparse';
@@ -129,7 +130,11 @@ export function numberFindings(entries: readonly Entry[]): Finding[] {
 
 /** What Megatron's argument parser says about keys and values. In the YAML forms nothing is parsed, so only numbers are judged there. */
 export function spellingFindings(root: MapNode, form: MegatronForm): Finding[] {
-  if (form !== 'model-args') return numberFindings(argumentEntries(root, form));
+  if (form !== 'model-args') {
+    // ms-swift has a strategy of that name, in words.
+    const { namedModel } = profileOf(root, form);
+    return numberFindings(argumentEntries(root, form).filter(({ key }) => !(namedModel && key === 'loss_scale')));
+  }
   return argumentEntries(root, form).flatMap((entry): Finding[] => {
     const match = entry.key.startsWith('--') ? matchMegatronKey(entry.key) : undefined;
     return match === undefined ? unknown(entry) : [...successors(match, entry), ...values(match, entry)];
