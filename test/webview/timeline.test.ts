@@ -219,6 +219,9 @@ describe.skipIf(chromiumPath() === undefined)('the timeline in Chromium', () => 
     // Every block shows its microbatch, and an overlapped block two: 20 microbatches x (F and B) x 8 ranks, plus those whose backward is split.
     expect(parsed.texts.filter((text) => /^[FBIW]?\d\d?$/.test(text ?? '')).length).toBeGreaterThan(320);
     expect(parsed.patterns).toBeGreaterThan(5);
+    // The file stands alone: its legend says what colours and shades mean.
+    expect(parsed.texts).toEqual(expect.arrayContaining(['F forward', 'idle']));
+    expect(parsed.texts.some((text) => text?.startsWith('light: › enters at rank 0') === true)).toBe(true);
     const png = await save('Picture as PNG');
     expect(
       Buffer.from(png.base64 ?? '', 'base64')
