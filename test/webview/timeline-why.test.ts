@@ -172,6 +172,32 @@ describe.skipIf(chromiumPath() === undefined)('why a step takes as long as it do
     await open.close();
   });
 
+  it('plays compared schedules together, and stops both', async () => {
+    const page = await show();
+    await open.send({ type: 'compare', answer: view({ kind: '1f1b', sameWork: true }), label: '' });
+    await settle(page);
+    const second = (): Promise<string> =>
+      page
+        .locator('.lanes')
+        .nth(1)
+        .locator('canvas.over')
+        .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+    const still = await second();
+    await page.locator('.lanes').first().locator('canvas.over').focus();
+    await page.keyboard.press(' ');
+    await page.waitForFunction((before) => {
+      const canvas = document.querySelectorAll<HTMLCanvasElement>('.lanes canvas.over')[1];
+      return canvas !== undefined && canvas.toDataURL() !== before;
+    }, still);
+    await page.keyboard.press(' ');
+    await page.waitForFunction((before) => {
+      const canvas = document.querySelectorAll<HTMLCanvasElement>('.lanes canvas.over')[1];
+      return canvas?.toDataURL() === before;
+    }, still);
+    expect(open.faults).toEqual([]);
+    await open.close();
+  });
+
   it('asks for a trace and lays a measured run over the plan', async () => {
     const page = await show();
     for (const name of ['Trace for Perfetto', /Lay a measured run/]) {
