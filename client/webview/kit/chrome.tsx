@@ -156,11 +156,11 @@ export function ExportMenu({ choices }: { readonly choices: readonly ExportChoic
   );
 }
 
-/** Says that the picture is of an older text, and why. */
+/** Says that the text does not parse, and what the picture is of. */
 export function StaleBar({ reason }: { readonly reason: string | undefined }): JSX.Element | null {
   return reason === undefined ? null : (
     <p class="stale" role="status">
-      <span class="badge">Last good picture</span> {reason}
+      <span class="badge">Text with a fault</span> {reason}
     </p>
   );
 }
