@@ -1,37 +1,65 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { estimateServing } from '../../server/src/engine/memory/serving';
+import type { TrainingInput } from '../../server/src/engine/memory/input';
 import { estimateTraining } from '../../server/src/engine/memory/training';
-import { gpuHfTrainInput, type GpuHfRow } from './support/gpu-hf';
+import { gpuHfFsdpInput, gpuHfTrainInput, type GpuHfRow } from './support/gpu-hf';
+import { hfInferInput, type HfInferRow } from './support/gpu-hf-infer';
 import { quantile } from './support/memory-input';
 
-const FILE = path.resolve(import.meta.dirname, '../fixtures/measured/transformers-h100.json');
+function rowsOf<Row>(name: string): readonly Row[] {
+  const file = path.resolve(import.meta.dirname, '../fixtures/measured', name);
+  return JSON.parse(readFileSync(file, 'utf8')) as readonly Row[];
+}
 
-/** Jobs of other models, optimizers, attention and expert code than the rows the model was made with; torch 2.11, transformers 5.17, H100. */
+const percent = (predicted: number | undefined, measured: number): number => 100 * ((predicted ?? 0) / measured - 1);
+
+function trained(
+  row: GpuHfRow,
+  input: TrainingInput,
+): { readonly id: string; readonly peak: number; readonly resting: number } {
+  const [only] = estimateTraining(input).classes;
+  return {
+    id: row.id,
+    peak: percent(only?.allocated, row.peak_steady),
+    resting: percent(only?.resting, row.phases['step2.forward']?.before ?? Number.NaN),
+  };
+}
+
+/**
+ * Jobs of other models, optimizers, attention and expert code than the rows which the model was made with: torch 2.11, transformers 5.17,
+ * one H100, torch's fake process group in the place of other ranks.
+ */
 describe('further transformers jobs, measured on an H100 after the model was made', () => {
-  const rows = JSON.parse(readFileSync(FILE, 'utf8')) as readonly GpuHfRow[];
-  const errors = rows.map((row) => {
-    const [only] = estimateTraining(gpuHfTrainInput(row)).classes;
-    const before = row.phases['step2.forward']?.before ?? Number.NaN;
+  const jobs = [
+    ...rowsOf<GpuHfRow>('transformers-h100.json').map((row) => trained(row, gpuHfTrainInput(row))),
+    ...rowsOf<GpuHfRow>('fsdp-h100.json').map((row) => trained(row, gpuHfFsdpInput(row))),
+  ];
+  const served = rowsOf<HfInferRow>('inference-h100.json').map((row) => {
+    const [only] = estimateServing(hfInferInput(row)).classes;
     return {
       id: row.id,
-      peak: 100 * ((only?.allocated ?? 0) / row.peak_steady - 1),
-      resting: 100 * ((only?.resting ?? 0) / before - 1),
+      peak: percent(only?.allocated, row.peak_steady),
+      weights: percent(only?.parts.weights, row.params.bytes_local),
+      cache: percent(only?.parts.kvCache, row.cache_bytes),
     };
   });
 
-  it.each(errors)('$id is met within 1 %', ({ peak, resting }) => {
+  it.each(jobs)('$id is met within 1 %', ({ peak, resting }) => {
     expect(Math.abs(resting)).toBeLessThanOrEqual(0.2);
     expect(Math.abs(peak)).toBeLessThanOrEqual(1);
   });
 
+  it.each(served)('inference of $id is met within 1 %', ({ peak, weights, cache }) => {
+    expect(Math.abs(weights)).toBeLessThanOrEqual(0.001);
+    expect(Math.abs(cache)).toBeLessThanOrEqual(0.02);
+    expect(Math.abs(peak)).toBeLessThanOrEqual(1);
+  });
+
   it('are met within 0.05 % in the median', () => {
-    expect(rows.length).toBeGreaterThanOrEqual(25);
-    expect(
-      quantile(
-        errors.map(({ peak }) => Math.abs(peak)),
-        0.5,
-      ),
-    ).toBeLessThanOrEqual(0.05);
+    const errors = [...jobs, ...served].map(({ peak }) => Math.abs(peak));
+    expect(errors.length).toBeGreaterThanOrEqual(40);
+    expect(quantile(errors, 0.5)).toBeLessThanOrEqual(0.05);
   });
 });

@@ -91,7 +91,9 @@ function travelling(u: Units, moment: HfMoment): number {
   const elements = layer < 0 ? u.root : (u.layers[layer] ?? 0);
   if (phase === 'reduce') {
     const wide = u.version === 2 || u.reduced !== u.gathered ? u.reduced * elements : 0;
-    return u.gathered * elements + wide + (u.kept * elements) / u.shard;
+    const shard = (u.kept * elements) / u.shard;
+    // FSDP2 drops the gradients once they are copied, before it takes the shard (_fsdp_collectives.py, foreach_reduce).
+    return u.version === 2 ? wide + Math.max(u.gathered * elements, shard) : u.gathered * elements + wide + shard;
   }
   // FSDP2 frees the input of a reduce-scatter when the next one is about to start.
   const waiting = u.version === 2 && (phase === 'layer' || phase === 'embedding') ? (u.layers[layer + 1] ?? 0) : 0;
