@@ -81,8 +81,9 @@ export interface Prompt {
  *
  * In a layer's feed-forward: the embeddings, the layer's input, the residual and the normed input, with gate, up and their product.
  * In MLA: queries before and after the rotary embedding, keys, the expanded latent, value and output copies.
- * In grouped experts: five copies of the routed tokens with their inner tensors. Source: huggingface/transformers 5.17
- * models/llama/modeling_llama.py, models/deepseek_v3/modeling_deepseek_v3.py, integrations/moe.py; fits rows measured on an H100 to 0.02 %.
+ * In grouped experts: the routed tokens beside gate, up, activation and product, or beside the outputs, the weighted outputs and those in
+ * token order, both in FP32 where the router is. Source: huggingface/transformers 5.17 models/llama/modeling_llama.py,
+ * models/deepseek_v3/modeling_deepseek_v3.py, integrations/moe.py; fits rows measured on an H100 to 0.02 %.
  */
 export function transformersForward(model: ModelSpec, prompt: Prompt): number {
   const w = forwardWidths(model, { attention: 1, dense: 1, shared: 1, expertTensor: 1 });
@@ -98,10 +99,11 @@ export function transformersForward(model: ModelSpec, prompt: Prompt): number {
   ];
   if (hasFeedForward(model, false)) candidates.push(tokens * BF16 * (streams * w.hidden + 3 * w.dense));
   if (hasFeedForward(model, true)) {
-    const routed = w.topk * (5 * w.hidden + 3 * w.expert) * BF16;
-    // Scores, their biased copy and the choice are kept in FP32.
-    const router = 12 * w.experts + 96 * w.topk;
-    candidates.push(tokens * (routed + router + (streams + 1) * w.hidden * BF16));
+    const weighted = model.routerCorrectionBias === true || w.mla !== undefined ? 2 : 1;
+    const routed = w.topk * Math.max(w.hidden + 4 * w.expert, (2 + 2 * weighted) * w.hidden) * BF16;
+    // Scores are kept in FP32, choices and orders as whole numbers of eight bytes.
+    const router = 4 * w.experts + 96 * w.topk;
+    candidates.push(tokens * (routed + router + streams * w.hidden * BF16));
   }
   const layers = Math.max(...candidates) + rotary;
   const rows = prompt.allLogits === true ? tokens : size(prompt.sequences);
