@@ -9,6 +9,7 @@ import { hfInferInput, hfInferRows } from './gpu-hf-infer';
 import { inferenceTable } from './measured-inference';
 import { quantile } from './memory-input';
 import { costSection } from './cost-section';
+import { furtherSection } from './further';
 import { throughputSection } from './throughput-section';
 
 function checkpointSection(): string {
@@ -185,6 +186,10 @@ ${checkpointSection()}
 ${transformersInference()}
 
 ${engineLogs()}
+
+## Further jobs of transformers
+
+${furtherSection()}
 
 ## Throughput
 
