@@ -72,9 +72,9 @@ export function furtherSection(): string {
   ]);
   const errors = (jobs: readonly { readonly peak: number }[]): number[] => jobs.map(({ peak }) => peak);
   return [
-    `Jobs of other models, optimizers, attention and expert code, measured on an H100 (torch 2.11, transformers 5.17) after the model was made. As first met, five
-causes were missing and have been added since: eager attention's backward pass (−8.0 %), experts that run in turn (−8.5 %), Gemma 2's capped scores (−4.5 %)
-grouped experts while serving (+3.3 %) and the root's reduction under FSDP2 (+1.2 %). Left: masks of prompts beyond Gemma 2's window (−4.2 %).`,
+    `Jobs of other models, optimizers, attention and expert code, measured on an H100 (torch 2.11, transformers 5.17) after the model was made. As first met, six
+causes were missing and have been added since: eager attention's backward pass (−8.0 %), experts that run in turn (−8.5 %), Gemma 2's capped scores (−4.5 %),
+grouped experts while serving (+3.3 %), masks and old tokens of sliding windows (−4.2 %) and the root's reduction under FSDP2 (+1.2 %).`,
     table(['jobs', ...SUMMARY_HEAD], 'lrrrrr', [
       ['training', ...summary(errors(train))],
       ['inference', ...summary(errors(serve))],

@@ -126,6 +126,19 @@ export function promptCache(input: ServingInput): Capacity {
   };
 }
 
+/**
+ * What a prompt as long as the window of sliding layers holds besides: a mask of one byte a pair of tokens, and the tokens before the
+ * window, whose memory the slices in a growing cache keep alive (transformers 5.17, masking_utils.py and cache_utils.py,
+ * DynamicSlidingWindowLayer.update). Bytes; 0 for other models and shorter prompts.
+ */
+export function windowBytes({ model, serving }: ServingInput): number {
+  const prompt = serving.prompt ?? { sequences: 0, tokens: 0 };
+  const { window, slidingBytesPerToken } = kvCache(model, serving.kvDType, 'plain', { tensor: 1, attentionData: 1 });
+  const tokens = size(prompt.tokens);
+  if (window === undefined || slidingBytesPerToken === 0 || tokens < window || size(prompt.cacheTokens) > 0) return 0;
+  return tokens ** 2 + size(prompt.sequences) * (tokens - window) * slidingBytesPerToken;
+}
+
 /** Tokens that a pool of bytes holds, by the rule of the engine. */
 export function capacityOf(input: ServingInput, pool: number, cells: CacheCells): Capacity {
   if (!(pool > 0)) return { tokens: 0, bytes: 0 };

@@ -9,7 +9,7 @@ import type { Ledger } from './ledger';
 import { newLedger, num, partsOf, put, sumParts } from './ledger';
 import type { MemoryReport, RankClass } from './report';
 import { cacheBudget, servingContext } from './serving-budget';
-import { capacityOf, promptCache } from './serving-cache';
+import { capacityOf, promptCache, windowBytes } from './serving-cache';
 import { CUBLAS_WORKSPACE, transformersForward } from './serving-forward';
 import { usableInput } from './serving-usable';
 import { putServingWeights, servingStages } from './serving-weights';
@@ -32,6 +32,8 @@ function putPrompt(ledger: Ledger, input: ServingInput): StageCache {
   put(ledger, 'kvCache', 'KV cache', bytes, `${num(tokens)} tokens: ${num(bytes)} B`, fields);
   const forward = transformersForward(model, prompt);
   put(ledger, 'activations', 'prefill activations', forward, `${num(tokens)} tokens: ${num(forward)} B`, fields);
+  const beyond = windowBytes(input);
+  put(ledger, 'buffers', 'mask and tokens before the window', beyond, `${num(beyond)} B`, ['model.slidingWindow']);
   put(ledger, 'workspace', 'cuBLAS workspace', CUBLAS_WORKSPACE, `${num(CUBLAS_WORKSPACE)} B`, ['serving.prompt']);
   return { tokens, bytesPerToken: tokens > 0 ? bytes / tokens : 0 };
 }
