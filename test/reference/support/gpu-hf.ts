@@ -90,6 +90,9 @@ export function gpuHfModel(row: GpuHfRow): ModelSpec {
     tiedEmbeddings: config['tie_word_embeddings'] === true,
     qkNorm: row.spec.model.startsWith('qwen3') ? 'head' : 'none',
     normsPerLayer: family === 'gemma2' ? 4 : 2,
+    ...(family === 'gemma2'
+      ? { slidingWindow: 4096, slidingLayers: Array.from({ length: layers }, (_, layer) => layer % 2 === 0) }
+      : {}),
     ...(mla
       ? {
           attention: 'mla' as const,

@@ -270,7 +270,20 @@ function momentsOf(
 function tablesOf(input: TrainingInput, context: Omit<HfContext, 'tape'>): number {
   const { model } = input;
   const dim = model.attention === 'mla' ? (model.qkRopeHeadDim ?? 0) : model.headDim;
-  return 2 * context.wide * (input.batch.sequenceLength / input.layout.context) * dim;
+  return 2 * context.wide * (input.batch.sequenceLength / input.layout.context) * dim + maskBytes(input, context.wide);
+}
+
+/**
+ * The mask that all layers share: eager attention adds one of scores, sdpa takes one of truth values where a window cuts the sequence,
+ * and needs none otherwise (transformers 5.17, masking_utils.py, sdpa_mask and eager_mask). It does not depend on the batch.
+ */
+function maskBytes(input: TrainingInput, wide: number): number {
+  const { model, batch, layout } = input;
+  const area = (batch.sequenceLength / layout.context) ** 2;
+  if (attentionOf(input) === 'eager') return wide * area;
+  const slides =
+    model.slidingLayers?.includes(true) === true && (model.slidingWindow ?? Infinity) <= batch.sequenceLength;
+  return slides ? area : 0;
 }
 
 function weightCopies(memory: ModuleMemory): number {
