@@ -1,6 +1,7 @@
 import type { CheckpointReport, MemoryReport } from '../engine/memory/report';
 import type { ServingInput, TrainingInput } from '../engine/memory/input';
 import { estimateServing } from '../engine/memory/serving';
+import { usesTransformers } from '../engine/memory/hf';
 import { estimateTraining } from '../engine/memory/training';
 import { checkpoint } from '../engine/model/checkpoint';
 import { parameterCounts } from '../engine/model/parameters';
@@ -38,13 +39,18 @@ export function servingInputOf(resolved: ResolvedPlan): ServingInput | undefined
 /** Far more stages than any model has layers: what a slip of the keyboard asks for is not counted rank by rank. */
 const MOST_STAGES = 8_192;
 
+/** Adapters are counted where transformers runs every layer whole; cut by tensor or pipeline parallelism they are not modelled. */
+export function adaptersUncounted(input: TrainingInput): boolean {
+  return input.details?.lora !== undefined && !usesTransformers(input);
+}
+
 /** What the engine computes a training job from; undefined while model, layout or batch are unknown, or for another task. */
 export function trainingInputOf(resolved: ResolvedPlan): TrainingInput | undefined {
   const { model, layout, cluster, quantization, experts, batch, precision, optimizer, recompute, pipeline } = resolved;
   if (model === undefined || layout === undefined || batch === undefined) return undefined;
   if (layout.pipeline * (layout.virtualPipeline ?? 1) > MOST_STAGES) return undefined;
   const { details } = resolved.plan;
-  return {
+  const input = {
     model,
     layout,
     quantization,
@@ -57,6 +63,7 @@ export function trainingInputOf(resolved: ResolvedPlan): TrainingInput | undefin
     ...(cluster === undefined ? {} : { cluster }),
     ...(details === undefined ? {} : { details }),
   };
+  return adaptersUncounted(input) ? undefined : input;
 }
 
 export interface ParameterTotals {

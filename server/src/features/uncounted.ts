@@ -41,5 +41,7 @@ export function whyUncounted(analysis: Analysis): string | undefined {
   if (open !== undefined) return outside(analysis, open);
   if (resolved.plan.task === 'training' && resolved.batch === undefined)
     return 'the microbatch or the sequence length is not known';
+  if (resolved.plan.details?.lora !== undefined)
+    return 'adapters under tensor or pipeline parallelism are not modelled';
   return 'its sizes do not make a layout that can be counted';
 }

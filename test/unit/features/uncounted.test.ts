@@ -32,6 +32,10 @@ describe('why memory is not counted', () => {
       'deepspeed: deepspeed_configs/zero3.json\n',
       'the DeepSpeed file `deepspeed_configs/zero3.json` is not there to read',
     ],
+    [
+      'adapter: lora\nlora_r: 16\nlora_target_linear: true\nfsdp_version: 2\nfsdp_config:\n  reshard_after_forward: true\ntensor_parallel_size: 2\ndp_shard_size: 4\n',
+      'adapters under tensor or pipeline parallelism are not modelled',
+    ],
   ])('names the setting: %s', (rest, expected) => {
     expect(why(AXOLOTL + rest)).toBe(expected);
   });

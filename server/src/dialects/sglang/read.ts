@@ -7,6 +7,7 @@ import { remark } from '../common/findings';
 import { placeOf, rootMap, textOf } from '../common/nodes';
 import { derived, present, written } from '../common/sourced';
 import { readArguments, type SglangArguments } from './arguments';
+import { withConfigFile } from './config-file';
 import { completeSglang } from './defaults';
 import { asksForFp8Cache, checkpointFamily, checkpointMethod } from '../common/checkpoint';
 import { checkSglang } from './rules';
@@ -145,10 +146,14 @@ function checkpointCache(args: SglangArguments, read: ReadCompanion): Partial<Pl
 }
 
 /**
- * Reads the arguments of one SGLang server. `root` holds options by name without dashes, as a `--config` file has them or as
+ * Reads the arguments of one SGLang server. `given` holds options by name without dashes, as a `--config` file has them or as
  * `optionsOf` gives them (with `sglangArity`).
  */
-export function readSglangArguments(root: MapNode, read: ReadCompanion, context: SglangContext): DialectReading {
+export function readSglangArguments(given: MapNode, read: ReadCompanion, context: SglangContext): DialectReading {
+  const { root, own, reference, hidden } = withConfigFile(given, context.form, read);
+  const named = reference === undefined ? [] : [reference];
+  // What a file says that cannot be read is not known, and so is nothing that it could have said.
+  if (hidden) return { plan: NOTHING, findings: spellingFindings(own, context.form), references: named };
   if (root.entries.filter(({ key }) => DIFFUSION.includes(key)).length >= 2) return readDiffusion(root);
   const args = readArguments(root);
   const degrees = readDegrees(args);
@@ -174,8 +179,8 @@ export function readSglangArguments(root: MapNode, read: ReadCompanion, context:
   return {
     plan,
     complete: completeSglang(args, degrees),
-    findings: spellingFindings(root, context.form),
+    findings: spellingFindings(own, context.form),
     check: (resolved) => checkSglang(factsOf(args, degrees, resolved, around)),
-    references: [...references, ...placed.references, ...otherFiles(args)],
+    references: [...named, ...references, ...placed.references, ...otherFiles(args)],
   };
 }
