@@ -46,6 +46,20 @@ const CASES: readonly RuleCase[] = [
     silent: args('eval-global-batch-size: 32; eval-micro-batch-size: 2', WORLD),
   },
   {
+    rule: 'layer-pattern-length',
+    severity: 'error',
+    says: /names 9 layers where there are 8/,
+    fires: args("MOE; moe-layer-freq: '([0]*3+[1]*6)'"),
+    silent: args("MOE; moe-layer-freq: '([0]*3+[1]*5)'"),
+  },
+  {
+    rule: 'experts-per-token-too-many',
+    severity: 'error',
+    says: /16 sends a token to more experts than the 8/,
+    fires: args('MOE; moe-router-topk: 16'),
+    silent: args('MOE; moe-router-topk: 8'),
+  },
+  {
     rule: 'optimizer-instances-not-divisible',
     severity: 'error',
     fires: args('use-distributed-optimizer: true; num-distributed-optimizer-instances: 3', WORLD),

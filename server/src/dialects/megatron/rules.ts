@@ -4,6 +4,7 @@ import type { MegatronArguments } from './arguments';
 import { formFindings } from './exclusive';
 import { expertChecks } from './rules-experts';
 import { jobChecks, memoryChecks } from './rules-job';
+import { layerChecks } from './rules-layers';
 import { pipelineChecks } from './rules-pipeline';
 import { optimizerChecks } from './rules-optimizer';
 import { shardingChecks } from './rules-sharding';
@@ -15,6 +16,7 @@ export const megatronChecks: readonly Check[] = [
   ...jobChecks,
   ...pipelineChecks,
   ...expertChecks,
+  ...layerChecks,
   ...shardingChecks,
   ...optimizerChecks,
   ...memoryChecks,
